@@ -1,0 +1,46 @@
+# `make help` lists the targets. Each one sets up what it needs first; scripts/setup.sh skips what is there.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# Variables given on the command line (`make run TARGET_URL=…`) reach the server as environment variables: make exports
+# them by itself. The configuration table of the README has all of them.
+
+.PHONY: help run test e2e check lint bench setup clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  for example: make run TARGET_URL=http://localhost:3000 DB_NAME=shop"
+
+run: ## build and serve on http://localhost:8000/ (TARGET_URL=the real API, DB_NAME=the project's file)
+	@scripts/setup.sh run
+	@exec scripts/run.sh
+
+test: ## every test: Rust, front end, plugins, end to end in Chromium
+	@scripts/setup.sh test
+	@scripts/test.sh all
+
+e2e: ## the end-to-end tests in Chromium only
+	@scripts/setup.sh test
+	@scripts/test.sh e2e
+
+check: ## the daily loop: formatting, clippy, documentation, fast tests
+	@scripts/setup.sh check
+	@scripts/lint.sh
+	@scripts/test.sh fast
+
+lint: ## formatting, clippy and documentation, warnings as errors
+	@scripts/setup.sh check
+	@scripts/lint.sh
+
+bench: ## measure the release build with the benchmarks in ../shared
+	@scripts/setup.sh run
+	@scripts/bench.sh
+
+setup: ## only set up what `run` and `test` need
+	@scripts/setup.sh run
+	@scripts/setup.sh test
+
+clean: ## remove what was built; data, and the tools in the cache folder, stay
+	rm -rf target end2end/node_modules end2end/test-results end2end/playwright-report end2end/screenshots

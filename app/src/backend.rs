@@ -1,0 +1,105 @@
+//! What the dashboard asks the server for.
+//!
+//! The server depends on this crate and not the other way round: it implements [`Backend`] and puts an
+//! [`SharedBackend`] into the Leptos context. The server functions below call it; each is reachable for anyone who
+//! can reach the port, so each checks what it is given.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use leptos::prelude::*;
+use leptos::server_fn::codec::GetUrl;
+use serde::{Deserialize, Serialize};
+use understudy_types::{EndpointDetail, EndpointSummary, ErrorDetail, Mode, Status, TrafficRow};
+
+/// An answer that has to wait for something, such as the store.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The server, as the dashboard sees it.
+pub trait Backend: Send + Sync {
+    fn status(&self) -> Status;
+
+    fn set_mode(&self, mode: Mode) -> Later<'_, Result<Status, ErrorDetail>>;
+
+    fn endpoints(&self) -> Vec<EndpointSummary>;
+
+    fn endpoint(&self, id: &str) -> Option<EndpointDetail>;
+
+    /// The newest exchanges, newest first.
+    fn recent(&self, limit: usize) -> Vec<TrafficRow>;
+
+    /// Where the app reaches the API through us, when that is another address than the dashboard's own.
+    fn api_url(&self) -> Option<String> {
+        None
+    }
+}
+
+/// What the server provides as Leptos context.
+pub type SharedBackend = Arc<dyn Backend>;
+
+/// Rows that a page starts with; the feed brings the rest.
+pub const FIRST_ROWS: usize = 100;
+/// Longer than any id of ours.
+#[cfg(feature = "ssr")]
+const MAX_ID_BYTES: usize = 512;
+
+/// Everything a page shows before the live feed speaks, at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub status: Status,
+    /// Newest first.
+    pub rows: Vec<TrafficRow>,
+    /// The server's clock: what times are relative to until the browser's clock takes over.
+    pub now_ms: u64,
+    /// What the app's base URL has to be.
+    pub api_url: String,
+}
+
+#[server(prefix = "/admin/fn", endpoint = "snapshot", input = GetUrl)]
+pub async fn load_snapshot() -> Result<Snapshot, ServerFnError> {
+    let backend = backend()?;
+    Ok(Snapshot {
+        status: backend.status(),
+        rows: backend.recent(FIRST_ROWS),
+        now_ms: now_ms(),
+        api_url: backend.api_url().unwrap_or_else(own_url),
+    })
+}
+
+#[server(prefix = "/admin/fn", endpoint = "set-mode")]
+pub async fn set_mode(mode: Mode) -> Result<Status, ServerFnError> {
+    backend()?.set_mode(mode).await.map_err(|error| ServerFnError::new(error.message))
+}
+
+#[server(prefix = "/admin/fn", endpoint = "endpoints", input = GetUrl)]
+pub async fn endpoints() -> Result<Vec<EndpointSummary>, ServerFnError> {
+    Ok(backend()?.endpoints())
+}
+
+#[server(prefix = "/admin/fn", endpoint = "endpoint", input = GetUrl)]
+pub async fn endpoint(id: String) -> Result<Option<EndpointDetail>, ServerFnError> {
+    if id.len() > MAX_ID_BYTES {
+        return Err(ServerFnError::new(format!("an endpoint's id has at most {MAX_ID_BYTES} bytes")));
+    }
+    Ok(backend()?.endpoint(&id))
+}
+
+#[cfg(feature = "ssr")]
+fn backend() -> Result<SharedBackend, ServerFnError> {
+    use_context::<SharedBackend>().ok_or_else(|| ServerFnError::new("the server gave the dashboard no backend"))
+}
+
+#[cfg(feature = "ssr")]
+fn now_ms() -> u64 {
+    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since_epoch.map_or(0, |passed| u64::try_from(passed.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// As this person's browser wrote it: `localhost` stays `localhost`. The server checked the name before.
+#[cfg(feature = "ssr")]
+fn own_url() -> String {
+    let parts = use_context::<http::request::Parts>();
+    let host = parts.as_ref().and_then(|parts| parts.headers.get(http::header::HOST)?.to_str().ok());
+    format!("http://{}", host.unwrap_or("127.0.0.1:8000"))
+}

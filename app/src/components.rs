@@ -1,0 +1,25 @@
+//! What several screens share, a file per component.
+
+pub mod chart;
+pub mod copyable;
+pub mod frame;
+pub mod glyph;
+pub mod meter_bar;
+pub mod mode_switch;
+pub mod schema_tree;
+pub mod template;
+pub mod theme;
+pub mod traffic;
+pub mod upstream;
+
+pub use chart::Chart;
+pub use copyable::Copyable;
+pub use frame::Frame;
+pub use glyph::{Glyph, SourceMark, source_class, source_word};
+pub use meter_bar::ShareBar;
+pub use mode_switch::ModeSwitch;
+pub use schema_tree::{BodyView, SchemaTree};
+pub use template::{Template, segments_of};
+pub use theme::{THEME_COOKIE, ThemeToggle};
+pub use traffic::{StatusMark, TrafficTable};
+pub use upstream::HealthDot;

@@ -1,0 +1,56 @@
+//! Answers a second for the last two minutes, and below them who was on stage.
+
+use leptos::prelude::*;
+use understudy_types::Source;
+
+use super::glyph::{SourceMark, source_class, source_word};
+use crate::live::Live;
+use crate::meter::{Meter, SECONDS, STACK};
+
+const COLUMN: u32 = 5;
+const WIDTH: u32 = COLUMN * SECONDS as u32;
+const HEIGHT: f64 = 88.0;
+
+#[component]
+pub fn Chart() -> impl IntoView {
+    let live = expect_context::<Live>();
+    let legend = Memo::new(move |_| live.meter.with(legend));
+    let summary =
+        move || live.meter.with(|meter| format!("Answers a second in the last two minutes, at most {}", meter.peak()));
+    view! {
+        <figure class="chart">
+            <figcaption class="chart-head">
+                <h2>"Answers per second"</h2>
+                <span class="legend">{move || legend.get().into_iter().map(|source| view! { <SourceMark source/> }).collect_view()}</span>
+            </figcaption>
+            <div class="chart-body">
+                <span class="chart-top">{move || live.meter.with(|meter| format!("{}/s", meter.scale()))}</span>
+                <svg class="chart-columns" viewBox=format!("0 0 {WIDTH} {HEIGHT}") preserveAspectRatio="none" role="img" aria-label=summary>
+                    <path class="chart-grid" d=format!("M0 {0}H{WIDTH}M0 .5H{WIDTH}", HEIGHT / 2.0)></path>
+                    {STACK.map(|source| view! {
+                        <path class=source_class(source) fill="currentColor" d=move || live.meter.with(|meter| meter.columns(source, COLUMN, HEIGHT))></path>
+                    })}
+                </svg>
+                <svg class="strip" viewBox=format!("0 0 {SECONDS} 1") preserveAspectRatio="none" role="img" aria-label="Who was on stage">
+                    {STACK.map(|source| view! {
+                        <path class=source_class(source) fill="currentColor" d=move || live.meter.with(|meter| strip(meter, source))>
+                            <title>{source_word(source)}</title>
+                        </path>
+                    })}
+                </svg>
+            </div>
+            <div class="chart-foot" aria-hidden="true"><span>"2 min ago"</span><span>"1 min ago"</span><span>"now"</span></div>
+        </figure>
+    }
+}
+
+/// The two who are always meant, and whoever else spoke.
+fn legend(meter: &Meter) -> Vec<Source> {
+    let is_named = |source: &Source| matches!(source, Source::Upstream | Source::Twin) || meter.heard(*source);
+    STACK.into_iter().filter(is_named).collect()
+}
+
+fn strip(meter: &Meter, source: Source) -> String {
+    let own = meter.stretches().into_iter().filter(|stretch| stretch.source == source);
+    own.map(|stretch| format!("M{} 0h{}v1h-{}z", stretch.start, stretch.len, stretch.len)).collect()
+}

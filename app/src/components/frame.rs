@@ -1,0 +1,92 @@
+//! What surrounds every screen: the rail and the top bar.
+
+use leptos::prelude::*;
+use leptos_router::components::A;
+
+use super::{HealthDot, ModeSwitch, ThemeToggle};
+use crate::format;
+use crate::live::{Connection, Live};
+
+/// A page of the rail: its address, its name, its icon as an SVG path in a square of 16.
+const PAGES: [(&str, &str, &str); 2] = [
+    ("/", "Deck", "M2 2h12v5H2zM2 9h5v5H2zM9 9h5v5H9z"),
+    ("/admin/explorer", "Explorer", "M2 2h4v3H5v2h4V6h5v4H9V8.5H5V12h4v-1h5v4H9v-1.500H3.500V5H2z"),
+];
+
+#[component]
+pub fn Frame(children: Children) -> impl IntoView {
+    view! {
+        <a class="skip" href="#screen">"Skip to the content"</a>
+        <div class="frame">
+            <Rail/>
+            <header class="top">
+                <TopBar/>
+            </header>
+            <main id="screen" class="screen" tabindex="-1">{children()}</main>
+        </div>
+    }
+}
+
+#[component]
+fn Rail() -> impl IntoView {
+    view! {
+        <nav class="rail" aria-label="Screens">
+            <span class="brand" aria-hidden="true">
+                <svg viewBox="0 0 20 20" width="20" height="20">
+                    <circle class="brand-live" cx="8" cy="8" r="6"></circle>
+                    <path class="brand-twin" d="M13 6l6 6l-6 6l-6-6z"></path>
+                </svg>
+                <span class="brand-name">"Understudy"</span>
+            </span>
+            {PAGES
+                .map(|(href, name, icon)| view! {
+                    <A href=href exact=href == "/" attr:class="rail-link">
+                        <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
+                            <path d=icon fill="currentColor"></path>
+                        </svg>
+                        <span>{name}</span>
+                    </A>
+                })
+                .collect_view()}
+        </nav>
+    }
+}
+
+#[component]
+fn TopBar() -> impl IntoView {
+    let live = expect_context::<Live>();
+    view! {
+        <Suspense>
+            {move || Suspend::new(async move { live.ready().await.map(|()| view! { <TopBarContent/> }) })}
+        </Suspense>
+        <ThemeToggle/>
+    }
+}
+
+#[component]
+fn TopBarContent() -> impl IntoView {
+    let live = expect_context::<Live>();
+    let project = live.part(|status| status.project.clone());
+    view! {
+        <span class="project" title="The open project">{move || project.get()}</span>
+        <ModeSwitch/>
+        <HealthDot/>
+        <span class="rate" title="Answers a second, over the last 5 seconds">{move || format::rate(live.meter.with(|meter| meter.rate()))}</span>
+        <ConnectionMark/>
+    }
+}
+
+#[component]
+fn ConnectionMark() -> impl IntoView {
+    let live = expect_context::<Live>();
+    let words = move || match live.connection.get() {
+        Connection::Connecting => ("connecting", "connecting", "The page is about to follow the server"),
+        Connection::Open => ("open", "connected", "The page follows the server as it happens"),
+        Connection::Lost => ("lost", "reconnecting", "The line to the server is down: what is shown is as old as that"),
+    };
+    view! {
+        <span class="connection" role="status" data-connection=move || words().0 title=move || words().2>
+            <span class="connection-word">{move || words().1}</span>
+        </span>
+    }
+}

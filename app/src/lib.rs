@@ -1,0 +1,75 @@
+//! The dashboard: rendered by the server, taken over by the browser.
+//!
+//! [`shell`] is the document, [`App`] what lives in it. What the screens show comes through [`backend`] once and then
+//! through [`live`]. Components show; what there is to compute lies in plain structs ([`feed`], [`meter`],
+//! [`standing`], [`mod@format`]) that know nothing of signals.
+
+// Views are types as deep as the page.
+#![recursion_limit = "256"]
+
+pub mod backend;
+pub mod components;
+#[cfg(feature = "ssr")]
+mod document;
+pub mod feed;
+pub mod format;
+pub mod live;
+pub mod meter;
+pub mod pages;
+pub mod standing;
+
+use leptos::prelude::*;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::components::{ParentRoute, Route, Router, Routes};
+use leptos_router::{SsrMode, path};
+
+use components::Frame;
+use pages::{Deck, EndpointPage, Explorer, Lost, NothingOpen};
+
+/// The document around the page. Only the server writes it.
+#[cfg(feature = "ssr")]
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    use leptos_meta::MetaTags;
+
+    document::send(&options);
+    let style = format!("/{}/{}.css", options.site_pkg_dir, options.output_name);
+    view! {
+        <!DOCTYPE html>
+        <html lang="en" data-theme=document::chosen_theme()>
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <link rel="icon" type="image/svg+xml" href="/admin/favicon.svg"/>
+                <link rel="stylesheet" href=style/>
+                <AutoReload options=options.clone()/>
+                <HydrationScripts options/>
+                <MetaTags/>
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
+}
+
+/// Every route is rendered in one piece: the page is whole without a script.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    live::provide_live();
+    view! {
+        <Title formatter=|title: String| if title.is_empty() { "Understudy".into() } else { format!("{title} · Understudy") }/>
+        <Router>
+            <Frame>
+                <Routes fallback=|| view! { <Lost/> }>
+                    <Route path=path!("/") view=Deck ssr=SsrMode::Async/>
+                    <ParentRoute path=path!("/admin/explorer") view=Explorer ssr=SsrMode::Async>
+                        <Route path=path!("") view=NothingOpen/>
+                        <Route path=path!(":id") view=EndpointPage/>
+                    </ParentRoute>
+                </Routes>
+            </Frame>
+        </Router>
+    }
+}

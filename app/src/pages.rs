@@ -1,0 +1,9 @@
+//! One file per screen.
+
+pub mod deck;
+pub mod explorer;
+pub mod lost;
+
+pub use deck::Deck;
+pub use explorer::{EndpointPage, Explorer, NothingOpen};
+pub use lost::Lost;

@@ -1,0 +1,157 @@
+//! Who is answering now, in words: the first thing the Control Deck says.
+
+use understudy_types::{Breaker, Health, Mode, Source, Status, Upstream};
+
+/// Modes that can be chosen; scoring the twin beside upstream needs more than a switch.
+pub const CHOICES: [Mode; 2] = [Mode::Proxy, Mode::Mock];
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Who gives most answers from now on.
+    pub source: Source,
+    pub headline: &'static str,
+    pub meaning: String,
+}
+
+#[must_use]
+pub fn standing(status: &Status) -> Standing {
+    let url = &status.upstream.url;
+    match status.mode {
+        Mode::Mock => Standing {
+            source: Source::Twin,
+            headline: "The twin answers your app",
+            meaning: format!("Mock mode: every answer is made from what was learned. Nothing is sent to {url}."),
+        },
+        Mode::Proxy | Mode::Shadow if is_away(&status.upstream) => Standing {
+            source: Source::Twin,
+            headline: "The twin stands in",
+            meaning: format!(
+                "{url} cannot be reached. What was learned is answered by the twin until the API is back."
+            ),
+        },
+        Mode::Proxy => Standing {
+            source: Source::Upstream,
+            headline: "Your API answers",
+            meaning: format!(
+                "Proxy mode: requests go to {url} and are learned from. When it cannot answer, the twin does."
+            ),
+        },
+        Mode::Shadow => Standing {
+            source: Source::Upstream,
+            headline: "Your API answers",
+            meaning: format!("Shadow mode: requests go to {url} and are learned from."),
+        },
+    }
+}
+
+#[must_use]
+pub fn mode_word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Proxy => "proxy",
+        Mode::Mock => "mock",
+        Mode::Shadow => "shadow",
+    }
+}
+
+#[must_use]
+pub fn mode_label(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Proxy => "Proxy",
+        Mode::Mock => "Mock",
+        Mode::Shadow => "Shadow",
+    }
+}
+
+#[must_use]
+pub fn mode_hint(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Proxy => "Upstream answers; when it cannot, the twin does",
+        Mode::Mock => "The twin answers; upstream is left alone",
+        Mode::Shadow => "Upstream answers",
+    }
+}
+
+/// The one word for the health dot.
+#[must_use]
+pub fn health_word(upstream: &Upstream) -> &'static str {
+    match (upstream.health, upstream.breaker) {
+        (_, Breaker::HalfOpen) => "probing",
+        (Health::Down, _) | (_, Breaker::Open) => "down",
+        (Health::Up, Breaker::Closed) => "up",
+        (Health::Unknown, Breaker::Closed) => "not asked yet",
+    }
+}
+
+#[must_use]
+pub fn breaker_word(breaker: Breaker) -> &'static str {
+    match breaker {
+        Breaker::Closed => "closed",
+        Breaker::Open => "open",
+        Breaker::HalfOpen => "half-open",
+    }
+}
+
+#[must_use]
+pub fn breaker_hint(breaker: Breaker) -> &'static str {
+    match breaker {
+        Breaker::Closed => "Requests go to upstream",
+        Breaker::Open => "Upstream failed too often: it is spared for a while",
+        Breaker::HalfOpen => "A few requests go to upstream to see whether it is back",
+    }
+}
+
+fn is_away(upstream: &Upstream) -> bool {
+    upstream.health == Health::Down || upstream.breaker == Breaker::Open
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use understudy_types::{Counters, Learner};
+
+    use super::*;
+
+    pub(crate) fn status(mode: Mode, health: Health, breaker: Breaker) -> Status {
+        let upstream = Upstream {
+            url: "http://api.test".into(),
+            sample: false,
+            health,
+            breaker,
+            latency_ms: None,
+            last_error: None,
+        };
+        Status {
+            version: "0".into(),
+            project: "default.db".into(),
+            mode,
+            upstream,
+            learner: Learner::default(),
+            counters: Counters::default(),
+            endpoints: 0,
+            uptime_seconds: 0,
+            memory_bytes: None,
+        }
+    }
+
+    fn check(mode: Mode, health: Health, breaker: Breaker, expected: Source) {
+        assert_eq!(standing(&status(mode, health, breaker)).source, expected, "{mode:?} {health:?} {breaker:?}");
+    }
+
+    #[test]
+    fn the_mode_and_then_upstream_decide_who_answers() {
+        check(Mode::Proxy, Health::Unknown, Breaker::Closed, Source::Upstream);
+        check(Mode::Proxy, Health::Up, Breaker::Closed, Source::Upstream);
+        check(Mode::Proxy, Health::Down, Breaker::Closed, Source::Twin);
+        check(Mode::Proxy, Health::Up, Breaker::Open, Source::Twin);
+        check(Mode::Shadow, Health::Up, Breaker::Closed, Source::Upstream);
+        check(Mode::Mock, Health::Up, Breaker::Closed, Source::Twin);
+    }
+
+    #[test]
+    fn the_health_word_believes_the_breaker() {
+        let word = |health, breaker| health_word(&status(Mode::Proxy, health, breaker).upstream);
+        assert_eq!(word(Health::Up, Breaker::Closed), "up");
+        assert_eq!(word(Health::Up, Breaker::Open), "down");
+        assert_eq!(word(Health::Down, Breaker::HalfOpen), "probing");
+        assert_eq!(word(Health::Unknown, Breaker::Closed), "not asked yet");
+    }
+}

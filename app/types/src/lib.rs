@@ -1,0 +1,272 @@
+//! What crosses between the browser and the server: the bodies of the admin API and the messages of the live feed.
+//!
+//! Only serde lives here, so that the same types build for `wasm32-unknown-unknown`. Times are Unix milliseconds,
+//! durations say their unit in their name.
+
+use serde::{Deserialize, Serialize};
+
+/// Who answers the app (a project's setting).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Upstream answers; when it cannot, the twin does (failover).
+    #[default]
+    Proxy,
+    /// The twin answers.
+    Mock,
+    /// Upstream answers; the twin answers beside it, unseen, and is scored.
+    Shadow,
+}
+
+/// Who gave one answer; the value of `x-understudy-source`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    Upstream,
+    Twin,
+    Fault,
+    /// Nobody gave the API's answer: we refused, and said why.
+    None,
+}
+
+/// `GET /admin/status`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    pub version: String,
+    /// File name of the open project, for example `default.db`.
+    pub project: String,
+    pub mode: Mode,
+    pub upstream: Upstream,
+    pub learner: Learner,
+    pub counters: Counters,
+    pub endpoints: u64,
+    pub uptime_seconds: u64,
+    /// Resident memory of the process, when the platform tells it.
+    pub memory_bytes: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Upstream {
+    /// As configured, user information removed.
+    pub url: String,
+    /// The built-in sample API stands in because no `TARGET_URL` was given.
+    pub sample: bool,
+    pub health: Health,
+    pub breaker: Breaker,
+    /// Median of the last answers, when there were any.
+    pub latency_ms: Option<f64>,
+    /// What went wrong last, in words.
+    pub last_error: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// Nothing was asked of it yet.
+    Unknown,
+    Up,
+    Down,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Breaker {
+    Closed,
+    Open,
+    HalfOpen,
+}
+
+/// `offered = learned + shed + pending` holds in every snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Learner {
+    /// Exchanges handed over and not yet learned and stored.
+    pub pending: u64,
+    pub learned: u64,
+    /// Exchanges dropped because the queue was full.
+    pub shed: u64,
+    pub offered: u64,
+}
+
+/// Answers since the start, by who gave them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counters {
+    pub requests: u64,
+    pub upstream: u64,
+    pub twin: u64,
+    pub fault: u64,
+    /// Answers of 500 and above, and refusals of our own.
+    pub errors: u64,
+}
+
+/// One exchange as the lists show it: no body, no header.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrafficRow {
+    /// Grows by one with each exchange of a running server.
+    pub id: u64,
+    pub at_ms: u64,
+    pub method: String,
+    /// Path and query as the client sent them, after redaction.
+    pub target: String,
+    /// The path template of the endpoint, when one was known at the time.
+    pub template: Option<String>,
+    pub status: u16,
+    pub duration_us: u64,
+    /// Size of the response body.
+    pub bytes: u64,
+    pub source: Source,
+    pub reason: String,
+}
+
+/// Body of `PUT /admin/mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModeChange {
+    pub mode: Mode,
+}
+
+/// One message of `/admin/ws`, sent by the server as a JSON text frame.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum LiveMessage {
+    /// First after connecting, and about 8 times a second while something changes.
+    Tick {
+        status: Box<Status>,
+        /// The newest exchanges since the last tick, oldest first; at most [`MAX_ROWS_PER_TICK`].
+        rows: Vec<TrafficRow>,
+        /// Exchanges since the last tick that `rows` leaves out.
+        skipped: u64,
+    },
+    /// This viewer was too slow: so many messages were not sent to it.
+    Missed { messages: u64 },
+}
+
+/// More rows a tick than a person can follow; the rest is counted.
+pub const MAX_ROWS_PER_TICK: usize = 50;
+
+/// A path template, segment by segment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Segment {
+    Literal(String),
+    /// `kind` is a word such as `integer`, `uuid`, `slug`, `string`.
+    Parameter {
+        name: String,
+        kind: String,
+    },
+}
+
+/// One row of `GET /admin/endpoints`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndpointSummary {
+    /// Stable for a method and the shape of its template.
+    pub id: String,
+    pub method: String,
+    /// For example `/users/{id}`.
+    pub template: String,
+    pub segments: Vec<Segment>,
+    pub requests: u64,
+    /// Exchanges by response status, ascending.
+    pub statuses: Vec<StatusCount>,
+    pub latency_p50_ms: Option<f64>,
+    pub latency_p95_ms: Option<f64>,
+    /// 0 to 1: how far the learned contract of this endpoint can be relied on.
+    pub confidence: f64,
+    pub first_seen_ms: u64,
+    pub last_seen_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusCount {
+    pub status: u16,
+    pub count: u64,
+}
+
+/// `GET /admin/endpoints/{id}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndpointDetail {
+    #[serde(flatten)]
+    pub summary: EndpointSummary,
+    pub parameters: Vec<Parameter>,
+    pub request: Option<BodySchema>,
+    pub responses: Vec<ResponseSchema>,
+}
+
+/// A path, query or header parameter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Parameter {
+    pub name: String,
+    /// `path`, `query` or `header`.
+    #[serde(rename = "in")]
+    pub location: String,
+    /// Share of requests that carried it, 0 to 1.
+    pub presence: f64,
+    /// JSON Schema 2020-12.
+    pub schema: serde_json::Value,
+    /// A few values seen, after redaction.
+    pub samples: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResponseSchema {
+    pub status: u16,
+    pub count: u64,
+    pub body: Option<BodySchema>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BodySchema {
+    pub media_type: String,
+    pub fields: Vec<Field>,
+    /// The same as one JSON Schema 2020-12.
+    pub schema: serde_json::Value,
+    /// One body as it was seen, after redaction, when it is small.
+    pub sample: Option<serde_json::Value>,
+}
+
+/// One position of a learned schema, depth first; what the schema tree shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Field {
+    /// JSON Pointer-like: `/items/*/id`, `*` stands for any item or key; the empty string is the body itself.
+    pub pointer: String,
+    pub name: String,
+    pub depth: u32,
+    /// JSON Schema types seen, for example `["integer", "null"]`.
+    pub types: Vec<String>,
+    pub format: Option<String>,
+    pub required: bool,
+    /// Share of the parents that had it, 0 to 1.
+    pub presence: f64,
+    /// Share of its values that were null, 0 to 1.
+    pub null_share: f64,
+    pub count: u64,
+    /// The values of an enum, when it is one.
+    pub values: Vec<String>,
+    pub samples: Vec<String>,
+}
+
+/// `GET /admin/plugins`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PluginInfo {
+    pub name: String,
+    pub file: String,
+    pub hooks: Vec<String>,
+    /// `active`, or why not.
+    pub state: String,
+    pub calls: u64,
+    pub traps: u64,
+    pub last_error: Option<String>,
+}
+
+/// The one error envelope of the admin API: `{"error":{"code","message","details"}}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    pub error: ErrorDetail,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ErrorDetail {
+    /// A stable word, for example `unknown_endpoint`.
+    pub code: String,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub details: serde_json::Value,
+}

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Formatting, clippy and the documentation's links, warnings as errors, each set of crates for its own target.
+set -euo pipefail
+. "$(dirname "$0")/env.sh"
+. "$(dirname "$0")/builds.sh"
+cd "$ROOT"
+
+run() {
+    local started=$SECONDS title=$1
+    shift
+    printf '\n==> %s\n' "$title"
+    "$@"
+    printf '==> %s: done in %d s\n' "$title" $((SECONDS - started))
+}
+
+run "formatting" cargo fmt --all --check
+run "clippy: server" cargo clippy --locked --all-targets "${NATIVE[@]}" -- -D warnings
+run "clippy: browser" cargo clippy --locked "${WASM[@]}" --package understudy-frontend -- -D warnings
+run "clippy: plugins" cargo clippy --locked "${WASM[@]}" "${GUESTS[@]}" -- -D warnings
+RUSTDOCFLAGS="-D warnings" run "documentation" cargo doc --locked --no-deps "${NATIVE[@]}"

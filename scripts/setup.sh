@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# Sets up what the Makefile's targets need and skips what is there: one line per step, with the time it took.
+#   setup.sh run | check | test
+# A step `name` is two functions: have_name says whether there is anything to do, get_name does it.
+set -uo pipefail
+. "$(dirname "$0")/env.sh"
+mkdir -p "$TOOLS" "$LOGS"
+
+now_ms() { local t=${EPOCHREALTIME/[.,]/}; echo "${t%???}"; }
+seconds_since() { awk -v ms=$(($(now_ms) - $1)) 'BEGIN { printf "%.1f s", ms / 1000 }'; }
+
+# step NAME TITLE HOW-LONG ADVICE: HOW-LONG is said before the work starts, ADVICE when it fails.
+step() {
+    local start log=$LOGS/$1.log
+    start=$(now_ms)
+    printf 'setup: %-26s ' "$2"
+    if "have_$1" 2>/dev/null; then
+        printf 'ready (%s)\n' "$(seconds_since "$start")"
+        return
+    fi
+    printf 'installing, %s … ' "$3"
+    if "get_$1" >"$log" 2>&1 </dev/null && "have_$1" 2>>"$log"; then
+        printf 'done (%s)\n' "$(seconds_since "$start")"
+        return
+    fi
+    printf 'FAILED (%s)\n' "$(seconds_since "$start")"
+    tail -n 12 "$log" | sed 's/^/  | /'
+    printf 'setup: the step "%s" failed. %s\nsetup: its whole log is %s\n' "$2" "$4" "$log"
+    exit 1
+}
+
+apt_install() {
+    local as_root=()
+    [ "$(id -u)" = 0 ] || as_root=(sudo -n)
+    if ! command -v apt-get || ! "${as_root[@]}" true; then
+        echo "neither root nor passwordless sudo, or no apt-get"
+        return 1
+    fi
+    "${as_root[@]}" apt-get update
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
+
+# The bundled SQLite and ring are C. cargo-leptos also builds OpenSSL, whose build asks for Perl with its modules.
+have_compiler() {
+    local dir status
+    dir=$(mktemp -d)
+    printf '#include <stdio.h>\nint main(void) { return 0; }\n' | cc -x c -o "$dir/probe" - && { have_leptos || perl -MFindBin -MIPC::Cmd -e 1; }
+    status=$?
+    rm -r "$dir"
+    return $status
+}
+get_compiler() { apt_install build-essential ca-certificates; }
+
+have_rust() { (cd "$ROOT" && RUSTUP_AUTO_INSTALL=0 cargo --version >/dev/null); }
+get_rust() {
+    rustup toolchain install "$RUST_VERSION" --profile minimal --component clippy,rustfmt
+}
+
+# The page and the plugins; a plugin's author may also build for wasm32-wasip2, so the tests do too.
+WASM_TARGETS=(wasm32-unknown-unknown wasm32-wasip2)
+have_wasm() {
+    local libraries target
+    libraries=$(cd "$ROOT" && rustc --print sysroot)/lib/rustlib || return
+    for target in "${WASM_TARGETS[@]}"; do [ -d "$libraries/$target" ] || return; done
+}
+get_wasm() { (cd "$ROOT" && rustup target add "${WASM_TARGETS[@]}"); }
+
+have_linters() { (cd "$ROOT" && cargo clippy --version && cargo fmt --version) >/dev/null; }
+get_linters() { (cd "$ROOT" && rustup component add clippy rustfmt); }
+
+# Optimising these tools would take longer than they run. One target directory serves both: they share crates.
+cargo_install() {
+    (
+        cd "$ROOT" &&
+            CARGO_TARGET_DIR=$CACHE/tools-build CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off \
+                CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0 \
+                cargo install --root "$TOOLS" "$@"
+    )
+}
+
+have_leptos() { [ "$(cargo-leptos --version)" = "cargo-leptos $CARGO_LEPTOS_VERSION" ]; }
+# Without its default features it uses the tools of this set-up and downloads none of its own.
+get_leptos() {
+    cargo_install cargo-leptos --locked --version "$CARGO_LEPTOS_VERSION" --no-default-features --features no_downloads
+}
+
+have_bindgen() { [ "$(wasm-bindgen --version)" = "wasm-bindgen $WASM_BINDGEN_VERSION" ]; }
+get_bindgen() { cargo_install wasm-bindgen-cli --version "$WASM_BINDGEN_VERSION"; }
+
+# Distributions carry versions that do not know today's WebAssembly.
+have_wasm_opt() {
+    local version
+    [ -e "$TOOLS/npm/node_modules/binaryen-$BINARYEN_VERSION" ] && return
+    version=$(wasm-opt --version | sed 's/[^0-9]*\([0-9]*\).*/\1/') && [ "${version:-0}" -ge 120 ]
+}
+get_wasm_opt() {
+    npm install --prefix "$TOOLS/npm" --no-audit --no-fund --no-save "binaryen@$BINARYEN_VERSION" &&
+        wasm-opt --version && touch "$TOOLS/npm/node_modules/binaryen-$BINARYEN_VERSION"
+}
+
+# Playwright asks for this version; Debian 12 has an older one.
+NODE_MAJOR=20
+have_node() { [ "$(node --version | sed 's/^v\([0-9]*\).*/\1/')" -ge "$NODE_MAJOR" ] && npm --version >/dev/null; }
+get_node() { apt_install nodejs npm; }
+
+have_chromium() { find_chromium >/dev/null; }
+get_chromium() { apt_install chromium; }
+
+have_playwright() { cmp -s "$ROOT/end2end/package-lock.json" "$ROOT/end2end/node_modules/.installed-lock.json"; }
+get_playwright() {
+    (
+        cd "$ROOT/end2end" && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund &&
+            cp package-lock.json node_modules/.installed-lock.json
+    )
+}
+
+toolchain_steps() {
+    local root_advice="Run 'apt-get install build-essential ca-certificates' as root, then make again."
+    step compiler "C compiler" "about a minute" "$root_advice"
+    if [ -n "${STAND_IN_TOOLCHAIN:-}" ]; then
+        echo "setup: no toolchain is named $RUST_VERSION here; using $RUSTUP_TOOLCHAIN, which is as new or newer"
+    fi
+    step rust "Rust $RUST_VERSION" "about a minute" "Install rustup (rustup.rs), then 'rustup toolchain install $RUST_VERSION'."
+    step wasm "WebAssembly targets" "some seconds" "Run 'rustup target add ${WASM_TARGETS[*]}' in this folder."
+}
+
+front_end_steps() {
+    step leptos "cargo-leptos $CARGO_LEPTOS_VERSION" "about 7 minutes on two cores" \
+        "See whether cargo can download crates; or put cargo-leptos $CARGO_LEPTOS_VERSION on the PATH."
+    step bindgen "wasm-bindgen $WASM_BINDGEN_VERSION" "1 to 3 minutes" \
+        "See whether cargo can download crates; or put wasm-bindgen-cli $WASM_BINDGEN_VERSION on the PATH."
+    rm -rf "$CACHE/tools-build"
+}
+
+browser_steps() {
+    step node "Node.js" "about a minute" "Install Node.js $NODE_MAJOR or newer with npm, then make again."
+    step chromium "Chromium" "about a minute" "Install a Chromium, or set CHROMIUM_PATH to one, then make again."
+    step playwright "Playwright" "some seconds" "See whether npm can download packages, then run 'npm ci' in end2end."
+}
+
+case "${1:-}" in
+run)
+    toolchain_steps
+    front_end_steps
+    step wasm_opt "wasm-opt $BINARYEN_VERSION" "some seconds" "See whether npm can download packages; or put a wasm-opt of Binaryen 120 or newer on the PATH."
+    ;;
+check)
+    toolchain_steps
+    step linters "clippy and rustfmt" "some seconds" "Run 'rustup component add clippy rustfmt' in this folder."
+    ;;
+test)
+    toolchain_steps
+    front_end_steps
+    browser_steps
+    ;;
+*)
+    echo "usage: setup.sh run|check|test" >&2
+    exit 2
+    ;;
+esac

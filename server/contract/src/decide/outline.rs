@@ -1,0 +1,145 @@
+//! The outline of what an operation answers: which fields, of which types, how often. Enough to tell whether two
+//! operations answer alike, at a fraction of the cost of merging their schemas.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use crate::hash::{combine, hash};
+use crate::operation::Operation;
+use crate::schema::Schema;
+use crate::schema::render::is_map;
+
+/// Two levels of objects tell operations apart; deeper ones come and go.
+const MAX_DEPTH: u32 = 3;
+/// Fields below this many add nothing to a comparison.
+const MAX_FEATURES: usize = 96;
+
+const BODY: u64 = 1;
+const ITEM: u64 = 2;
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Outline {
+    /// How often each thing that has parts was seen.
+    wholes: BTreeMap<u64, f64>,
+    features: BTreeMap<u64, Feature>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Feature {
+    whole: u64,
+    count: f64,
+    weight: f64,
+}
+
+/// The likeness of two outlines, and by how many features it is borne.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Likeness {
+    pub(crate) share: f64,
+    pub(crate) richness: f64,
+}
+
+impl Outline {
+    fn of(operation: &Operation) -> Self {
+        let mut outline = Self::default();
+        for schema in crate::view::success_schemas(operation) {
+            outline.position(schema, BODY, 0);
+        }
+        outline
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.features.is_empty()
+    }
+
+    /// How many features there always are.
+    pub(crate) fn richness(&self) -> f64 {
+        self.features.values().map(|feature| feature.weight * self.share(feature)).sum()
+    }
+
+    fn share(&self, feature: &Feature) -> f64 {
+        self.wholes.get(&feature.whole).map_or(0.0, |whole| (feature.count / whole).min(1.0))
+    }
+
+    fn position(&mut self, schema: &Schema, path: u64, depth: u32) {
+        let weight = 0.5_f64.powi(depth as i32);
+        let types = [
+            (11, schema.falses + schema.trues),
+            (12, schema.numbers.as_ref().map_or(0, |n| n.count)),
+            (13, schema.strings.as_ref().map_or(0, |s| s.count)),
+            (14, schema.arrays.as_ref().map_or(0, |a| a.count)),
+            (15, schema.objects.as_ref().map_or(0, |o| o.count)),
+        ];
+        for (word, count) in types.into_iter().filter(|(_, count)| *count > 0) {
+            self.part(path, combine(path, word), count as f64, 0.5 * weight);
+        }
+        self.whole(path, schema.present() as f64);
+        if let Some(arrays) = &schema.arrays {
+            self.position(&arrays.items, combine(path, ITEM), depth);
+        }
+        let Some(objects) = schema.objects.as_ref().filter(|objects| depth < MAX_DEPTH && !is_map(objects)) else {
+            return;
+        };
+        let object = combine(path, 15);
+        self.whole(object, objects.count as f64);
+        for (name, field) in &objects.fields.kept {
+            let at = combine(object, hash(name.as_bytes()));
+            self.part(object, combine(at, 16), field.present as f64, weight);
+            self.position(&field.schema, at, depth + 1);
+        }
+    }
+
+    fn whole(&mut self, path: u64, count: f64) {
+        if count > 0.0 && (self.wholes.len() < MAX_FEATURES || self.wholes.contains_key(&path)) {
+            *self.wholes.entry(path).or_default() += count;
+        }
+    }
+
+    fn part(&mut self, whole: u64, path: u64, count: f64, weight: f64) {
+        if self.features.len() < MAX_FEATURES || self.features.contains_key(&path) {
+            self.features.entry(path).or_insert(Feature { whole, count: 0.0, weight }).count += count;
+        }
+    }
+
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        for (path, count) in &other.wholes {
+            self.whole(*path, *count);
+        }
+        for (path, feature) in &other.features {
+            self.part(feature.whole, *path, feature.count, feature.weight);
+        }
+    }
+
+    /// `None` when there is nothing to compare.
+    pub(crate) fn likeness(&self, other: &Self) -> Option<Likeness> {
+        let (mut same, mut all) = (0.0, 0.0);
+        for (path, feature) in &self.features {
+            // What was never there cannot miss a part.
+            if other.wholes.contains_key(&feature.whole) {
+                let (mine, theirs) = (self.share(feature), other.features.get(path).map_or(0.0, |f| other.share(f)));
+                same += feature.weight * mine.min(theirs);
+                all += feature.weight * mine.max(theirs);
+            }
+        }
+        for (path, feature) in &other.features {
+            if !self.features.contains_key(path) && self.wholes.contains_key(&feature.whole) {
+                all += feature.weight * other.share(feature);
+            }
+        }
+        (all > 0.0).then(|| Likeness { share: same / all, richness: same })
+    }
+}
+
+/// Outlines by operation: one walk up and down the trie asks for each many times.
+#[derive(Default)]
+pub(crate) struct Outlines {
+    known: RefCell<HashMap<usize, Rc<Outline>>>,
+}
+
+impl Outlines {
+    /// The operations must stay where they are as long as this lives.
+    pub(crate) fn of(&self, operation: &Operation) -> Rc<Outline> {
+        let key = std::ptr::from_ref(operation) as usize;
+        Rc::clone(self.known.borrow_mut().entry(key).or_insert_with(|| Rc::new(Outline::of(operation))))
+    }
+}

@@ -1,0 +1,46 @@
+//! A stable hash: models are stored and merged across machines, so the hash must be the same everywhere and for ever.
+
+const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+const OFFSET: u64 = 0x2545_f491_4f6c_dd1d;
+
+/// 64 well-mixed bits of some bytes.
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
+    let mut state = OFFSET ^ (bytes.len() as u64).wrapping_mul(MULTIPLIER);
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    for chunk in chunks {
+        state = fold(state ^ u64::from_le_bytes(*chunk));
+    }
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    finish(fold(state ^ u64::from_le_bytes(last)))
+}
+
+/// Hashes of parts into the hash of their sequence.
+pub(crate) fn combine(left: u64, right: u64) -> u64 {
+    finish(fold(left).wrapping_add(right).wrapping_add(OFFSET))
+}
+
+fn fold(value: u64) -> u64 {
+    let product = u128::from(value ^ OFFSET) * u128::from(MULTIPLIER);
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+/// The finalizer of splitmix64: bottom-k samples need every bit to depend on every other.
+fn finish(mut value: u64) -> u64 {
+    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stays_what_it_was() {
+        assert_eq!(hash(b""), hash(b""));
+        assert_ne!(hash(b"a"), hash(b"a\0"));
+        assert_ne!(hash(b"12345678"), hash(b"12345679"));
+        assert_ne!(combine(1, 2), combine(2, 1));
+    }
+}

@@ -1,0 +1,151 @@
+//! Everything that was learned, as one mergeable summary.
+
+use serde::{Deserialize, Serialize};
+
+use crate::operation::Operation;
+use crate::provenance::{AS_LOCATION, Shown};
+use crate::sketch::{Absorb, Bounded};
+use crate::trie::{self, Node, Shape};
+use crate::{Contract, Exchange, Request, token};
+
+/// Paths that were only ever not found; scanners make many of them.
+const MAX_MISSING: usize = 1024;
+/// What a stored model starts with, before its format.
+const MAGIC: &[u8; 4] = b"USTM";
+/// The format that [`Model::encode`] writes.
+const FORMAT: u32 = 1;
+
+/// The learned summaries of one project. A commutative monoid: [`Model::default`] is its identity, [`Model::merge`] its
+/// operation.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    exchanges: u64,
+    pub(crate) root: Node,
+    /// Answers that say that there is nothing here. They prove no endpoint, and belong to one only if another answer does.
+    pub(crate) missing: Bounded<Missing, MAX_MISSING>,
+    pub(crate) shown: Shown,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Missing {
+    pub(crate) method: String,
+    /// The smallest of the paths that share this entry.
+    pub(crate) path: String,
+    pub(crate) operation: Operation,
+}
+
+/// Why stored bytes are not a model.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    #[error("read the learned model: {0}")]
+    Malformed(String),
+    #[error("read the learned model: it is of format {found}, this version reads up to {supported}")]
+    Newer { found: u32, supported: u32 },
+}
+
+impl Model {
+    /// Learns one exchange. Never fails: odd input is counted as what it is.
+    pub fn learn(&mut self, exchange: &Exchange) {
+        self.learn_as(exchange, None);
+    }
+
+    /// Learns one exchange whose path template is known by a rule: segments, parameters as `{name}`. The rule wins over
+    /// all evidence.
+    pub fn learn_as(&mut self, exchange: &Exchange, template: Option<&[String]>) {
+        let Exchange { request, response, .. } = exchange;
+        self.exchanges += 1;
+        if let Some(location) = response.headers.get("location")
+            && let Some(last) =
+                location.split(['?', '#']).next().and_then(|path| path.trim_end_matches('/').rsplit('/').next())
+        {
+            self.shown.add(last, AS_LOCATION);
+        }
+        if matches!(response.status, 404 | 405) {
+            self.missing(request).operation.learn(exchange, &mut ());
+            return;
+        }
+        let node = match template {
+            Some(template) => self.root.at_template(template, request.path()),
+            None => self.root.at(request.path()),
+        };
+        let operation = node.operations.entry(&request.method);
+        if response.status < 400 {
+            operation.learn(exchange, &mut self.shown);
+        } else {
+            operation.learn(exchange, &mut ());
+        }
+    }
+
+    fn missing(&mut self, request: &Request) -> &mut Missing {
+        let mut key = request.method.clone();
+        for segment in trie::segments(request.path()) {
+            key.push('/');
+            match Shape::of(segment) {
+                Some((shape, _)) => key.extend(["{", shape.kind.word(), "}", &shape.suffix]),
+                None => key.push_str(segment),
+            }
+        }
+        let missing = self.missing.entry(&key);
+        if missing.operation.requests == 0 || *request.path() < *missing.path {
+            missing.method.clone_from(&request.method);
+            request.path().clone_into(&mut missing.path);
+        }
+        missing
+    }
+
+    /// Adds what another model learned. Associative and commutative.
+    #[expect(clippy::needless_pass_by_value, reason = "what was merged must not be learned from twice")]
+    pub fn merge(&mut self, other: Self) {
+        self.exchanges += other.exchanges;
+        self.root.absorb(&other.root);
+        self.missing.absorb(&other.missing);
+        self.shown.absorb(&other.shown);
+    }
+
+    /// How many exchanges were learned.
+    #[must_use]
+    pub fn exchanges(&self) -> u64 {
+        self.exchanges
+    }
+
+    /// Computes the view that requests are matched against.
+    #[must_use]
+    pub fn contract(&self) -> Contract {
+        Contract::of(self)
+    }
+
+    /// Bytes that [`Model::decode`] reads back; equal models give equal bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = [&MAGIC[..], &FORMAT.to_le_bytes()].concat();
+        rmp_serde::encode::write_named(&mut bytes, self).expect("a model holds nothing that MessagePack lacks");
+        bytes
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let Some((format, rest)) = bytes.strip_prefix(MAGIC).and_then(<[u8]>::split_first_chunk::<4>) else {
+            return Err(DecodeError::Malformed("it does not start as one".into()));
+        };
+        let found = u32::from_le_bytes(*format);
+        if found > FORMAT {
+            return Err(DecodeError::Newer { found, supported: FORMAT });
+        }
+        rmp_serde::from_slice(rest).map_err(|error| DecodeError::Malformed(error.to_string()))
+    }
+}
+
+impl Absorb for Missing {
+    fn absorb(&mut self, other: &Self) {
+        let mine = (self.operation.requests == 0, &self.path, &self.method);
+        if other.operation.requests > 0 && (mine.0 || (&other.path, &other.method) < (mine.1, mine.2)) {
+            self.path.clone_from(&other.path);
+            self.method.clone_from(&other.method);
+        }
+        self.operation.absorb(&other.operation);
+    }
+}
+
+/// Whether a raw segment can be a literal only.
+pub(crate) fn always_literal(segment: &str) -> bool {
+    token::is_version(segment)
+}

@@ -1,0 +1,177 @@
+//! From the paths as they came to templates: which segments are parameters.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::decide::{Outlines, decide};
+use crate::model::Model;
+use crate::names;
+use crate::operation::Operation;
+use crate::sketch::{Absorb, Values};
+use crate::token::{self, Kind};
+use crate::trie::{Group, Node, Shape};
+use crate::view::{Endpoint, Segment};
+
+/// Every endpoint of a model, by template and method.
+pub(crate) fn endpoints(model: &Model) -> Vec<Endpoint> {
+    let mut resolver = Resolver { model, outlines: Outlines::default(), path: Vec::new(), out: Vec::new() };
+    resolver.resolve(&[&model.root]);
+    resolver.out.sort_by(|a, b| (&a.template, &a.method).cmp(&(&b.template, &b.method)));
+    resolver.out
+}
+
+/// JSON Schema of a path parameter.
+pub(crate) fn parameter_schema(kind: &str) -> Value {
+    match kind {
+        "integer" => json!({ "type": "integer" }),
+        "uuid" | "date" | "date-time" | "email" => json!({ "type": "string", "format": kind }),
+        _ => json!({ "type": "string" }),
+    }
+}
+
+struct Resolver<'m> {
+    model: &'m Model,
+    outlines: Outlines,
+    path: Vec<Step<'m>>,
+    out: Vec<Endpoint>,
+}
+
+/// One segment on the way down.
+enum Step<'m> {
+    Literal(&'m str),
+    Parameter { kind: &'static str, name: Option<String>, suffix: String, values: Values },
+}
+
+/// What stands below one node of the view, which may be many nodes of the trie.
+#[derive(Default)]
+pub(crate) struct Children<'m> {
+    pub(crate) literals: BTreeMap<&'m str, Vec<&'m Node>>,
+    pub(crate) parameters: BTreeMap<&'m str, Parameter<'m>>,
+}
+
+/// A parameter, by what stands behind it in its segment.
+#[derive(Default)]
+pub(crate) struct Parameter<'m> {
+    pub(crate) kinds: BTreeSet<Option<Kind>>,
+    pub(crate) name: Option<&'m str>,
+    pub(crate) values: Values,
+    pub(crate) nodes: Vec<&'m Node>,
+}
+
+impl<'m> Children<'m> {
+    /// `top` says that only literals came before.
+    fn of(nodes: &[&'m Node], top: bool) -> Self {
+        let mut children = Self::default();
+        for node in nodes {
+            for (token, child) in &node.literals.kept {
+                children.literals.entry(token).or_default().push(child);
+            }
+            for (shape, group) in &node.shapes {
+                if let Some(version) = version(shape, group).filter(|_| top) {
+                    children.literals.entry(version).or_default().push(&group.node);
+                    continue;
+                }
+                let parameter = children.parameters.entry(&shape.suffix).or_default();
+                parameter.kinds.insert(Some(shape.kind));
+                parameter.values.absorb(&group.values);
+                parameter.nodes.push(&group.node);
+            }
+            for (name, group) in &node.named.kept {
+                let parameter = children.parameters.entry("").or_default();
+                parameter.name = Some(name);
+                parameter.values.absorb(&group.values);
+                parameter.nodes.push(&group.node);
+            }
+            if let Some(rest) = &node.literals.rest {
+                let parameter = children.parameters.entry("").or_default();
+                parameter.kinds.insert(None);
+                parameter.nodes.push(rest);
+            }
+        }
+        children
+    }
+}
+
+/// A number or a date near the top that never changes, with resources below it, is a version: `/3/movies`, `/2010-04-01/Calls`.
+fn version<'m>(shape: &Shape, group: &'m Group) -> Option<&'m str> {
+    let numeric = matches!(shape.kind, Kind::Integer | Kind::Date) && shape.suffix.is_empty();
+    let resources = group.node.literals.kept.len() >= 2 && group.node.operations.kept.is_empty();
+    if !numeric || !resources || group.values.distinct() > 1.0 {
+        return None;
+    }
+    group.values.iter().next().filter(|(_, count)| *count >= 5).map(|(text, _)| text)
+}
+
+impl Parameter<'_> {
+    /// A word for all its values.
+    fn kind(&self) -> &'static str {
+        match self.kinds.iter().collect::<Vec<_>>().as_slice() {
+            [Some(kind)] => kind.word(),
+            [None] => "slug",
+            _ => "string",
+        }
+    }
+}
+
+impl<'m> Resolver<'m> {
+    fn resolve(&mut self, nodes: &[&'m Node]) {
+        self.emit(nodes);
+        let top = self.path.len() < 3 && self.path.iter().all(|step| matches!(step, Step::Literal(_)));
+        let mut children = Children::of(nodes, top);
+        decide(self.model, &self.outlines, &mut children);
+        for (token, nodes) in children.literals {
+            self.path.push(Step::Literal(token));
+            self.resolve(&nodes);
+            self.path.pop();
+        }
+        for (suffix, parameter) in children.parameters {
+            let kind = parameter.kind();
+            let name = parameter.name.map(str::to_owned);
+            self.path.push(Step::Parameter { kind, name, suffix: suffix.to_owned(), values: parameter.values });
+            self.resolve(&parameter.nodes);
+            self.path.pop();
+        }
+    }
+
+    /// Makes endpoints of the operations at a node.
+    fn emit(&mut self, nodes: &[&'m Node]) {
+        let mut operations: BTreeMap<&str, Operation> = BTreeMap::new();
+        for node in nodes {
+            for (method, operation) in &node.operations.kept {
+                operations.entry(method).or_default().absorb(operation);
+            }
+        }
+        for (method, operation) in operations {
+            let endpoint = self.endpoint(method, operation);
+            self.out.push(endpoint);
+        }
+    }
+
+    fn endpoint(&self, method: &str, operation: Operation) -> Endpoint {
+        let (mut segments, mut suffixes, mut all_values, mut taken) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (n, step) in self.path.iter().enumerate() {
+            match step {
+                Step::Literal(text) => segments.push(Segment::Literal((*text).to_owned())),
+                Step::Parameter { kind, name, suffix, values } => {
+                    let name = match name {
+                        Some(name) if !taken.contains(name) => name.clone(),
+                        _ => names::parameter(self.literal_before(n), n + 1 == self.path.len(), &taken),
+                    };
+                    taken.push(name.clone());
+                    segments.push(Segment::Parameter { name, kind });
+                    suffixes.push(suffix.clone());
+                    all_values.push(values.clone());
+                }
+            }
+        }
+        Endpoint::new(method, segments, suffixes, all_values, operation)
+    }
+
+    fn literal_before(&self, n: usize) -> Option<&'m str> {
+        match self.path.get(n.checked_sub(1)?)? {
+            Step::Literal(text) if !token::is_version(text) => Some(text),
+            _ => None,
+        }
+    }
+}

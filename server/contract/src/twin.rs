@@ -1,0 +1,74 @@
+//! Answers in the place of the API.
+//!
+//! Three parts: the [`Journal`] keeps the newest exchanges as they were; [`Behaviour`] is mined from journal and contract
+//! (classes of entities, rules, explanations) and is immutable; [`State`] holds the entities, and every answer may
+//! change it.
+//!
+//! The idea is *explain every value, then replay the explanation*: each value of a recorded answer is put down to where
+//! it came from (the request, a stored entity, the caller, a clock, a counter, nothing but habit), by trying the
+//! candidates on all recorded exchanges and keeping what held. `mine` does that; `answer` replays it.
+
+mod answer;
+mod behaviour;
+mod causes;
+mod classes;
+mod generate;
+mod journal;
+mod mine;
+mod select;
+mod show;
+mod trace;
+mod value;
+mod world;
+mod write;
+
+use bytes::Bytes;
+
+pub use answer::answer;
+pub use behaviour::Behaviour;
+pub use journal::Journal;
+pub use world::State;
+
+use crate::Headers;
+
+/// What an answer may depend on beside the request, the state and what was learned.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Unix milliseconds.
+    pub now_ms: u64,
+    pub seed: u64,
+    /// Below it the twin refuses, 0 to 1.
+    pub min_confidence: f64,
+    /// Makes a credential from a nonce. What it returns must be left alone by the redaction in front of the twin, or
+    /// the client's next call would not be recognised.
+    pub mint: &'a dyn Fn(u64) -> String,
+}
+
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("now_ms", &self.now_ms).field("seed", &self.seed).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Headers,
+    pub body: Bytes,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// In a few words why this answer: `read posts/7`, `unknown id of posts`.
+    pub reason: String,
+}
+
+/// Why the twin gives no answer.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// `closest` explains the near miss, when there is one.
+    #[error("no endpoint was learned for {method} {path}{}", closest.as_deref().map(|c| format!("; closest is {c}")).unwrap_or_default())]
+    ///
+    /// `as_api` is what the API itself was seen to say of paths it does not know.
+    UnknownEndpoint { method: String, path: String, closest: Option<String>, as_api: Option<Box<Answer>> },
+    #[error("the evidence for {endpoint} is too thin: confidence {confidence:.2} is below {needed:.2}")]
+    ThinEvidence { endpoint: String, confidence: f64, needed: f64 },
+}

@@ -1,0 +1,500 @@
+//! One request answered: found, checked, carried out, rendered.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::behaviour::{Behaviour, Effect, HeaderRule, Part, Rule, Sample, Selector, Source};
+use super::causes::{self, Subject};
+use super::generate::Generator;
+use super::select::{caller, looked_up, page};
+use super::show::Showing;
+use super::trace::Call;
+use super::value::{at, hash};
+use super::world::{RowId, State, World};
+use super::write::{Writing, imagined, renamed};
+use super::{Answer, Context, Refusal};
+use crate::{Contract, Endpoint, Headers, Request};
+
+/// Answers one request. The same arguments give the same answer and the same state afterwards.
+pub fn answer(
+    contract: &Contract,
+    behaviour: &Behaviour,
+    state: &mut State,
+    request: &Request,
+    context: &Context<'_>,
+) -> Result<Answer, Refusal> {
+    let Some(hit) = contract.find(&request.method, request.path()) else {
+        return without_endpoint(contract, behaviour, state, request, context);
+    };
+    let params = hit.parameters.iter().map(|(_, value)| value.clone().into_owned()).collect();
+    let call = Call::read(request, params, context.now_ms);
+    let endpoint = format!("{} {}", hit.endpoint.method, hit.endpoint.template);
+    state.answers += 1;
+    let answer = match behaviour.rules.get(&hit.endpoint.id.0) {
+        Some(rule) => Play { behaviour, rule, call: &call, context, state }.run(),
+        None => from_schema(hit.endpoint, &call, context),
+    };
+    if answer.confidence < context.min_confidence {
+        return Err(Refusal::ThinEvidence { endpoint, confidence: answer.confidence, needed: context.min_confidence });
+    }
+    Ok(answer)
+}
+
+/// An answer made from the learned schema alone, for an endpoint none of whose exchanges is in the journal any more.
+fn from_schema(endpoint: &Endpoint, call: &Call, context: &Context<'_>) -> Answer {
+    let good = endpoint.responses().filter(|response| (200..400).contains(&response.status));
+    let Some(response) = good.max_by_key(|response| response.count) else {
+        return Answer {
+            status: 501,
+            headers: Headers::default(),
+            body: Bytes::new(),
+            confidence: 0.0,
+            reason: "no good answer was seen".to_owned(),
+        };
+    };
+    let (mut headers, mut body) = (Headers::default(), Bytes::new());
+    if let Some(json) = response.bodies.iter().find(|body| body.has_schema()) {
+        let seed = hash(&[&call.path, &context.seed.to_string()]);
+        let mut value = Generator::new(seed, context.now_ms).value(&json.schema(), "");
+        if let (Some(id), Some(own)) = (call.params.last(), value.get_mut("id")) {
+            *own =
+                id.parse::<i64>().ok().filter(|_| own.is_number()).map_or_else(|| Value::from(id.clone()), Value::from);
+        }
+        headers.0.push(("content-type".to_owned(), json.media_type.to_owned()));
+        body = serde_json::to_vec(&value).unwrap_or_default().into();
+    }
+    let confidence = endpoint.confidence() * 0.5;
+    Answer { status: response.status, headers, body, confidence, reason: "made from the learned schema".to_owned() }
+}
+
+/// HEAD as GET without the content (RFC 9110 §9.3.2), OPTIONS from what is known of the path, else the API's own words for
+/// a path it does not know.
+fn without_endpoint(
+    contract: &Contract,
+    behaviour: &Behaviour,
+    state: &mut State,
+    request: &Request,
+    context: &Context<'_>,
+) -> Result<Answer, Refusal> {
+    if request.method == "HEAD" {
+        let get = Request { method: "GET".to_owned(), ..request.clone() };
+        let mut answer = answer(contract, behaviour, state, &get, context)?;
+        answer.body = Bytes::new();
+        return Ok(answer);
+    }
+    let others = allowed(contract, request.path());
+    if request.method == "OPTIONS" && !others.is_empty() {
+        let allow = others.iter().copied().collect::<Vec<_>>().join(", ");
+        let headers = Headers(vec![("allow".to_owned(), allow)]);
+        return Ok(Answer {
+            status: 204,
+            headers,
+            body: Bytes::new(),
+            confidence: 0.5,
+            reason: "methods seen on this path".to_owned(),
+        });
+    }
+    let closest = others.iter().next().map(|method| format!("{method} {}", request.path()));
+    let as_api = behaviour.unknown_path.as_ref().filter(|_| others.is_empty()).map(|sample| {
+        let call = Call::read(request, vec![], context.now_ms);
+        let mut answer = replay(sample, &call);
+        answer.confidence = 0.5;
+        answer.reason = "as the API answers unknown paths".to_owned();
+        Box::new(answer)
+    });
+    Err(Refusal::UnknownEndpoint { method: request.method.clone(), path: request.path().to_owned(), closest, as_api })
+}
+
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+fn allowed(contract: &Contract, path: &str) -> BTreeSet<&'static str> {
+    METHODS.into_iter().filter(|method| contract.find(method, path).is_some()).collect()
+}
+
+/// A recorded answer with the ids of this call in place of the recorded ones.
+fn replay(sample: &Sample, call: &Call) -> Answer {
+    let headers = Headers(
+        sample
+            .headers
+            .get("content-type")
+            .map(|value| ("content-type".to_owned(), value.to_owned()))
+            .into_iter()
+            .collect(),
+    );
+    let mut body = sample.body.clone();
+    for (old, new) in sample.call.params.iter().zip(&call.params).filter(|(old, new)| old != new) {
+        body = body.map(|value| renamed(value, old, new));
+    }
+    if sample.call.path != call.path {
+        body = body.map(|value| renamed(value, &sample.call.path, &call.path));
+    }
+    let bytes = body.map_or_else(|| sample.raw.clone(), |value| write_json(&value, &sample.raw));
+    Answer { status: sample.status, headers, body: bytes, confidence: 0.0, reason: String::new() }
+}
+
+/// JSON as the API writes it: on one line or indented.
+fn write_json(value: &Value, like: &[u8]) -> Bytes {
+    let indented = like.starts_with(b"{\n") || like.starts_with(b"[\n");
+    let bytes = if indented { serde_json::to_vec_pretty(value) } else { serde_json::to_vec(value) };
+    bytes.unwrap_or_default().into()
+}
+
+struct Play<'a> {
+    behaviour: &'a Behaviour,
+    rule: &'a Rule,
+    call: &'a Call,
+    context: &'a Context<'a>,
+    state: &'a mut State,
+}
+
+/// What a good call did: the row it is about, and whether that row had to be imagined.
+struct Done {
+    row: Option<RowId>,
+    imagined: bool,
+}
+
+impl Play<'_> {
+    fn run(&mut self) -> Answer {
+        let who = caller(&self.state.world, self.call);
+        if let Some(refusal) = self.refusal(who.as_deref()) {
+            return refusal;
+        }
+        let done = self.act(who.as_deref());
+        let who = caller(&self.state.world, self.call);
+        self.render(&done, who.as_deref())
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        let class = self.rule.parts.iter().find_map(|(_, part)| match part {
+            Part::Row { class, .. } => Some(*class),
+            Part::List(list) => Some(list.class),
+            _ => None,
+        });
+        let lookup = match self.selector() {
+            Some(Selector::Lookup(pairs)) => Some(pairs.as_slice()),
+            _ => None,
+        };
+        Subject { params: &self.rule.params, class, lookup }
+    }
+
+    fn selector(&self) -> Option<&Selector> {
+        self.rule.parts.iter().find_map(|(_, part)| match part {
+            Part::Row { selector, .. } => selector.as_ref(),
+            _ => None,
+        })
+    }
+
+    fn refusal(&self, who: Option<&str>) -> Option<Answer> {
+        let subject = self.subject();
+        let world = &self.state.world;
+        let rule =
+            self.rule.refusals.iter().find(|rule| causes::holds(&rule.cause, world, &subject, self.call, who))?;
+        let mut answer = replay(&rule.sample, self.call);
+        answer.confidence = (0.55 + 0.15 * f64::from(rule.support)).min(0.95);
+        answer.reason = format!("refused: {}", rule.cause);
+        Some(answer)
+    }
+
+    /// Carries out what a good call does.
+    fn act(&mut self, who: Option<&str>) -> Done {
+        let writing = Writing {
+            behaviour: self.behaviour,
+            call: self.call,
+            who,
+            params: &self.rule.params,
+            now_ms: i64::try_from(self.context.now_ms).unwrap_or(i64::MAX),
+            seed: self.context.seed,
+        };
+        match &self.rule.effect {
+            Effect::Create { class, plan } => {
+                let key = writing.create(self.state, *class, plan);
+                Done { row: Some((*class, key)), imagined: false }
+            }
+            Effect::Update { class, selector, plan } => {
+                let Some(id) = find(&self.state.world, *class, selector, self.call, who) else {
+                    return Done { row: None, imagined: false };
+                };
+                let imagined = self.imagine(&id, true);
+                let key = writing.update(self.state, *class, &id.1, plan);
+                Done { row: Some((*class, key)), imagined }
+            }
+            Effect::Delete { class, slot } => {
+                if let Some(key) = self.call.params.get(*slot) {
+                    self.state.world.table_mut(*class).remove(key);
+                    self.state.mark(*class, key);
+                }
+                Done { row: None, imagined: false }
+            }
+            Effect::Nothing => {
+                let row = self.rule.parts.iter().find_map(|(_, part)| match part {
+                    Part::Row { class, selector: Some(selector), .. } => {
+                        find(&self.state.world, *class, selector, self.call, who)
+                    }
+                    _ => None,
+                });
+                let imagined = row.as_ref().is_some_and(|id| self.imagine(id, false));
+                Done { row, imagined }
+            }
+        }
+    }
+
+    /// Puts an imagined row in place of one that was never seen. What a call only reads is told the same way each time
+    /// and need not be kept.
+    fn imagine(&mut self, id: &RowId, _write: bool) -> bool {
+        if self.state.world.row(id).is_some() || id.1.is_empty() {
+            return false;
+        }
+        let Some(row) = imagined(self.state, id) else { return false };
+        self.state.world.table_mut(id.0).put(id.1.clone(), row);
+        self.state.mark(id.0, &id.1);
+        true
+    }
+
+    fn render(&mut self, done: &Done, who: Option<&str>) -> Answer {
+        let rule = self.rule;
+        let token = self.token(done);
+        let Some(sample) = closest(&rule.samples, self.call) else {
+            return Answer {
+                status: rule.status,
+                headers: Headers::default(),
+                body: Bytes::new(),
+                confidence: 0.2,
+                reason: "no answer was recorded".to_owned(),
+            };
+        };
+        let mut answer = replay(sample, self.call);
+        let mut total = None;
+        let mut window = (0, None);
+        let showing = Showing {
+            world: &self.state.world,
+            behaviour: self.behaviour,
+            call: self.call,
+            who,
+            token: token.as_deref(),
+        };
+        if let Some(mut body) = sample.body.clone() {
+            for (old, new) in sample.call.params.iter().zip(&self.call.params).filter(|(old, new)| old != new) {
+                body = renamed(body, old, new);
+            }
+            let mut put_total = Vec::new();
+            for (path, part) in &rule.parts {
+                let value = match part {
+                    Part::Row { class, view, .. } => done
+                        .row
+                        .as_ref()
+                        .filter(|id| id.0 == *class)
+                        .and_then(|id| Some(showing.row(view, &id.1, self.state.world.row(id)?))),
+                    Part::List(list) => {
+                        let page = page(&self.state.world, list, self.call, who);
+                        total = Some(page.total);
+                        window = page.window;
+                        Some(Value::Array(
+                            page.rows.into_iter().map(|(key, row)| showing.row(&list.view, key, row)).collect(),
+                        ))
+                    }
+                    Part::Total => {
+                        put_total.push(path);
+                        None
+                    }
+                    Part::Values { class, path } => {
+                        let values = super::mine::values(&self.state.world, *class, path);
+                        Some(Value::Array(values.into_iter().map(Value::from).collect()))
+                    }
+                    Part::Copy(source) => copy(source, self.call, at(&body, path)),
+                };
+                if let Some(value) = value {
+                    put(&mut body, path, value);
+                }
+            }
+            for path in put_total {
+                put(&mut body, path, Value::from(total.unwrap_or(0)));
+            }
+            answer.body = write_json(&body, &sample.raw);
+        }
+        answer.status = rule.status;
+        answer.headers = self.headers(sample, &answer.body, done, total, window);
+        if let Some(not_modified) = self.not_modified(&answer) {
+            return not_modified;
+        }
+        answer.confidence = self.confidence(done);
+        answer.reason = self.reason(done, total);
+        answer
+    }
+
+    /// The credential that a token field of the answer shows: the caller's own, or a new one for the account.
+    fn token(&mut self, done: &Done) -> Option<String> {
+        let id = done.row.as_ref()?;
+        if !self.behaviour.token_fields.iter().any(|(class, _)| *class == id.0) {
+            return None;
+        }
+        let own = self
+            .call
+            .credential
+            .as_ref()
+            .filter(|credential| self.state.world.sessions.get(*credential) == Some(&Some(id.clone())));
+        if let Some(own) = own {
+            return Some(own.clone());
+        }
+        let token =
+            (self.context.mint)(hash(&[&id.1, &self.context.seed.to_string(), &self.state.answers.to_string()]));
+        std::sync::Arc::make_mut(&mut self.state.world.sessions).insert(token.clone(), Some(id.clone()));
+        Some(token)
+    }
+
+    fn headers(
+        &self,
+        sample: &Sample,
+        body: &Bytes,
+        done: &Done,
+        total: Option<usize>,
+        window: (usize, Option<usize>),
+    ) -> Headers {
+        let mut out = Vec::new();
+        let has_type = self.rule.headers.iter().any(|(name, _)| name == "content-type");
+        if let Some(value) = sample.headers.get("content-type").filter(|_| !has_type) {
+            out.push(("content-type".to_owned(), value.to_owned()));
+        }
+        for (name, rule) in &self.rule.headers {
+            let value = match rule {
+                HeaderRule::Const(value) => Some(value.clone()),
+                HeaderRule::Total { paged } => {
+                    total.filter(|_| !*paged || window.1.is_some()).map(|total| total.to_string())
+                }
+                HeaderRule::Links => total.and_then(|total| self.links(total, window)),
+                HeaderRule::Location { absolute } => done.row.as_ref().map(|(_, key)| {
+                    let host = self.call.headers.get("host").filter(|_| *absolute);
+                    let origin = host.map(|host| format!("http://{host}")).unwrap_or_default();
+                    format!("{origin}{}/{key}", self.call.path.trim_end_matches('/'))
+                }),
+                HeaderRule::ETag { weak } => Some(entity_tag(body, *weak)),
+            };
+            out.extend(value.map(|value| (name.clone(), value)));
+        }
+        Headers(out)
+    }
+
+    /// `Link` with first, previous, next and last page, as far as there are such pages.
+    fn links(&self, total: usize, (first, limit): (usize, Option<usize>)) -> Option<String> {
+        let limit = limit.filter(|limit| *limit > 0)?;
+        let list = self.rule.parts.iter().find_map(|(_, part)| match part {
+            Part::List(list) => Some(list),
+            _ => None,
+        })?;
+        let named = |role| list.paging.iter().find(|(_, own)| **own == role).map(|(name, _)| name.as_str());
+        use super::behaviour::PageRole;
+        let by_page = named(PageRole::Page).filter(|name| self.call.query(name).is_some());
+        let name = by_page.or_else(|| named(PageRole::Offset).filter(|name| self.call.query(name).is_some()))?;
+        let (page, last) = (first / limit, total.saturating_sub(1) / limit);
+        let host = self.call.headers.get("host").unwrap_or("localhost");
+        let link = |rel: &str, to: usize| {
+            let value = if by_page.is_some() { to + 1 } else { to * limit };
+            let pairs = self
+                .call
+                .query
+                .iter()
+                .map(|(n, v)| if n == name { (n.as_str(), value.to_string()) } else { (n.as_str(), v.clone()) });
+            let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+            format!("<http://{host}{}?{query}>; rel=\"{rel}\"", self.call.path)
+        };
+        let mut out = vec![link("first", 0)];
+        out.extend((page > 0).then(|| link("prev", page - 1)));
+        out.extend((page < last).then(|| link("next", page + 1)));
+        out.push(link("last", last));
+        Some(out.join(", "))
+    }
+
+    /// 304 where the client already has what would be sent (RFC 9110 §13.1.2).
+    fn not_modified(&self, answer: &Answer) -> Option<Answer> {
+        let tag = answer.headers.get("etag")?;
+        let theirs = self.call.headers.get("if-none-match").filter(|_| self.call.method == "GET")?;
+        let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+        let equal = theirs == "*" || theirs.split(',').any(|their| opaque(their) == opaque(tag));
+        equal.then(|| Answer {
+            status: 304,
+            headers: Headers(vec![("etag".to_owned(), tag.to_owned())]),
+            body: Bytes::new(),
+            confidence: 0.8,
+            reason: "not modified".to_owned(),
+        })
+    }
+
+    fn confidence(&self, done: &Done) -> f64 {
+        let seen = f64::from(self.rule.support);
+        let base = 0.97 * seen / (seen + 0.6);
+        if done.imagined { base * 0.7 } else { base }
+    }
+
+    fn reason(&self, done: &Done, total: Option<usize>) -> String {
+        let name = |class: usize| self.behaviour.classes.all[class].name.as_str();
+        match (&self.rule.effect, &done.row, total) {
+            (Effect::Create { .. }, Some((class, key)), _) => format!("created {}/{key}", name(*class)),
+            (Effect::Update { .. }, Some((class, key)), _) => format!("changed {}/{key}", name(*class)),
+            (Effect::Delete { class, slot }, ..) => {
+                format!("deleted {}/{}", name(*class), self.call.params.get(*slot).map_or("", String::as_str))
+            }
+            (_, Some((class, key)), _) if done.imagined => format!("imagined {}/{key}", name(*class)),
+            (_, Some((class, key)), _) => format!("read {}/{key}", name(*class)),
+            (.., Some(total)) => format!("list of {total}"),
+            _ => format!("like {} {}", self.rule.place.method, self.rule.place.template),
+        }
+    }
+}
+
+fn find(world: &World, class: usize, selector: &Selector, call: &Call, who: Option<&str>) -> Option<RowId> {
+    let key = match selector {
+        Selector::Param(slot) => call.params.get(*slot)?.clone(),
+        Selector::Caller => who?.to_owned(),
+        Selector::Lookup(pairs) => looked_up(world, class, pairs, call)?,
+        Selector::Only => call.params.join("/"),
+    };
+    Some((class, key))
+}
+
+/// The recorded answer whose call is most alike: the same parameters, then the same query, then the newest.
+fn closest<'s>(samples: &'s [Sample], call: &Call) -> Option<&'s Sample> {
+    let likeness = |sample: &Sample| {
+        let params = sample.call.params.iter().zip(&call.params).filter(|(a, b)| a == b).count();
+        let query = call.query.iter().filter(|pair| sample.call.query.contains(pair)).count();
+        let names = call.query.iter().filter(|(name, _)| sample.call.query(name).is_some()).count();
+        let extra = sample.call.query.iter().filter(|(name, _)| call.query(name).is_none()).count();
+        (usize::from(sample.call.sent == call.sent), params * 4 + query * 2 + names + 1, usize::MAX - extra)
+    };
+    // `max_by_key` keeps the last of equals; samples are newest first.
+    samples.iter().rev().max_by_key(|sample| likeness(sample))
+}
+
+fn copy(source: &Source, call: &Call, like: Option<&Value>) -> Option<Value> {
+    let text = |text: &str| match like {
+        Some(Value::Number(_)) => text.parse::<i64>().ok().map(Value::from).or_else(|| Some(Value::from(text))),
+        _ => Some(Value::from(text)),
+    };
+    match source {
+        Source::Param(slot) => text(call.params.get(*slot)?),
+        Source::Query(name) => text(call.query(name)?),
+        Source::WholeQuery => {
+            Some(call.query.iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect())
+        }
+        Source::Body(path) => at(call.sent.value()?, path).cloned(),
+        Source::Header(name) => call.headers.get(name).map(Value::from),
+        Source::Path => Some(Value::from(call.path.clone())),
+    }
+}
+
+/// Replaces the value at a path; what is missing on the way is made.
+fn put(body: &mut Value, path: &[String], value: Value) {
+    let Some((first, rest)) = path.split_first() else {
+        *body = value;
+        return;
+    };
+    if let Value::Object(object) = body {
+        put(object.entry(first.clone()).or_insert(Value::Null), rest, value);
+    }
+}
+
+/// A tag over the content (RFC 9110 §8.8.3).
+fn entity_tag(body: &[u8], weak: bool) -> String {
+    let text = String::from_utf8_lossy(body);
+    format!("{}\"{:x}-{:016x}\"", if weak { "W/" } else { "" }, body.len(), hash(&[&text]))
+}

@@ -1,0 +1,347 @@
+//! How the API behaves, as far as the journal shows it: the rules that `mine` finds and `answer` replays.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::classes::Classes;
+use super::trace::{Call, Place};
+use super::value::TimeForm;
+use super::world::World;
+
+/// How the API behaves, as far as the journal shows it.
+#[derive(Debug, Default)]
+pub struct Behaviour {
+    pub(super) classes: Classes,
+    /// The entities as the journal left them.
+    pub(super) world: World,
+    /// Fields that hold a credential the API issues, by class.
+    pub(super) token_fields: BTreeSet<(usize, String)>,
+    pub(super) id_rules: Vec<IdRule>,
+    /// By endpoint id.
+    pub(super) rules: HashMap<String, Rule>,
+    /// What the API says of a path it does not know.
+    pub(super) unknown_path: Option<Sample>,
+}
+
+/// Everything known about one endpoint.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) place: Place,
+    /// The class whose keys each path parameter takes.
+    pub(super) params: Vec<Option<usize>>,
+    pub(super) status: u16,
+    /// What a good call changes.
+    pub(super) effect: Effect,
+    /// Positions of the sample's body that are made anew.
+    pub(super) parts: Vec<(Vec<String>, Part)>,
+    pub(super) samples: Vec<Sample>,
+    pub(super) refusals: Vec<RefusalRule>,
+    /// Good calls seen.
+    pub(super) support: u32,
+    /// Calls that named an unknown row and were answered as if it existed.
+    pub(super) open_world: u32,
+    pub(super) headers: Vec<(String, HeaderRule)>,
+}
+
+/// One recorded answer with the call it answered.
+#[derive(Debug, Clone)]
+pub(super) struct Sample {
+    pub(super) call: Call,
+    pub(super) status: u16,
+    pub(super) headers: crate::Headers,
+    pub(super) body: Option<Value>,
+    pub(super) raw: Bytes,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum HeaderRule {
+    Const(String),
+    /// The number of rows before paging; `paged` says only where a page was asked for.
+    Total {
+        paged: bool,
+    },
+    /// `Link` (RFC 8288) with the pages around this one.
+    Links,
+    /// The path of the new row, with or without scheme and authority.
+    Location {
+        absolute: bool,
+    },
+    /// An entity tag over the body; weak as the API's own.
+    ETag {
+        weak: bool,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Effect {
+    Nothing,
+    Create { class: usize, plan: Plan },
+    Update { class: usize, selector: Selector, plan: Plan },
+    Delete { class: usize, slot: usize },
+}
+
+/// Which row an answer is about.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Selector {
+    /// Named by a path parameter.
+    Param(usize),
+    /// The account of the caller.
+    Caller,
+    /// The row whose fields (or hidden values) equal these members of the body: `(body path, field)`.
+    Lookup(Vec<(Vec<String>, String)>),
+    /// One of a kind at this path.
+    Only,
+}
+
+/// How a write fills a row.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Plan {
+    /// Where in the body the row's members are.
+    pub(super) wrapper: Vec<String>,
+    pub(super) fields: Vec<(String, FieldPlan)>,
+    /// Members that were never seen are stored too, as the API stores whatever it gets.
+    pub(super) open: bool,
+    /// Fields that are not sent are lost.
+    pub(super) replaces: bool,
+}
+
+/// Where the value of a field comes from when a row is written.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct FieldPlan {
+    /// Copied from this member of the payload, when it is sent.
+    pub(super) sent: Option<Vec<String>>,
+    pub(super) otherwise: Otherwise,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Otherwise {
+    /// Stays as it was; on creation, is not there.
+    Keep,
+    Const(Value),
+    /// A path parameter, as text or as a number.
+    Param {
+        slot: usize,
+        number: bool,
+    },
+    Now(TimeForm),
+    /// The slug of a payload member; made unique by a suffix where it is taken.
+    Slug(Vec<String>),
+    /// A reference to the caller's account.
+    Caller,
+    /// A reference to the row that a path parameter names.
+    Target(usize),
+    /// By the class's id rule.
+    Key,
+    /// A relation of the caller to the row is switched.
+    Relate(bool),
+    /// Moves by this much when the relation of this field really changes.
+    Count {
+        relation: String,
+        by: i64,
+    },
+    Add(i64),
+    /// Of the shape of one of these.
+    Drawn(Vec<Value>),
+}
+
+/// How new keys of a class come about.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum IdRule {
+    /// The largest so far and one more; `text` writes it as a string.
+    Counter { text: bool },
+    /// The slug of a payload member.
+    Slug(Vec<String>),
+    /// Sent by the client.
+    Sent(Vec<String>),
+    /// Of the same shape as those seen.
+    Shape(String),
+}
+
+/// A position of an answer that is made anew.
+#[derive(Debug, Clone)]
+pub(super) enum Part {
+    Row {
+        class: usize,
+        selector: Option<Selector>,
+        view: View,
+    },
+    List(Box<ListRule>),
+    /// How many rows the list of the answer has before paging.
+    Total,
+    /// The distinct values of a field of all rows of a class.
+    Values {
+        class: usize,
+        path: Vec<String>,
+    },
+    Copy(Source),
+}
+
+/// A place in the request.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Source {
+    Param(usize),
+    Query(String),
+    /// All query parameters as one object.
+    WholeQuery,
+    /// A member of the body; the empty path is the body itself.
+    Body(Vec<String>),
+    Header(String),
+    /// The path as the client sent it.
+    Path,
+}
+
+/// Which fields of a row an answer shows, and how.
+#[derive(Debug, Clone, Default)]
+pub(super) struct View {
+    pub(super) class: usize,
+    pub(super) fields: Vec<ViewField>,
+    /// Fields beyond those listed are shown when the row has them.
+    pub(super) open: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct ViewField {
+    pub(super) name: String,
+    /// Share of the shown rows that had it.
+    pub(super) share: f64,
+    /// Shown only when the query has this parameter with this value.
+    pub(super) when: Option<(String, String)>,
+    pub(super) how: Show,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Show {
+    Stored,
+    Token,
+    Viewer,
+    /// An embedded row, by the reference the row keeps.
+    Ref(View),
+    /// A list of embedded rows that the row keeps.
+    Refs(View),
+    /// The rows of another class whose field names this row.
+    Join {
+        view: View,
+        field: String,
+    },
+    /// The row of another class that a field of this row names.
+    Via {
+        view: View,
+        field: String,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct ListRule {
+    pub(super) class: usize,
+    pub(super) view: View,
+    pub(super) scopes: Vec<Scope>,
+    pub(super) filters: BTreeMap<String, Filter>,
+    pub(super) order: Order,
+    pub(super) paging: BTreeMap<String, PageRole>,
+    pub(super) default_limit: Option<usize>,
+}
+
+/// What restricts a list by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Scope {
+    /// A field (or an embedded row's key) equals a path parameter.
+    Field { path: Vec<String>, slot: usize },
+    /// The row was created or listed under this path parameter.
+    Parent { slot: usize },
+    /// The caller made it.
+    Own,
+    /// The caller has this relation to it.
+    Related { class: usize, field: String },
+    /// The caller has this relation to the row it embeds.
+    RelatedVia { class: usize, field: String, reference: String },
+}
+
+/// What a query parameter does to a list.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Filter {
+    Equals(Vec<String>),
+    NotEquals(Vec<String>),
+    Contains(Vec<String>),
+    Like(Vec<String>),
+    AtLeast(Vec<String>),
+    AtMost(Vec<String>),
+    /// Rows to which the named account has this relation.
+    RelatedTo(String),
+    /// Some text field contains it.
+    Search,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PageRole {
+    Limit,
+    Offset,
+    Page,
+    /// The index after the last row.
+    End,
+    SortBy,
+    Direction,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Order {
+    Created { descending: bool },
+    Field { path: Vec<String>, descending: bool },
+}
+
+/// A call the API refuses, and how it says so.
+#[derive(Debug, Clone)]
+pub(super) struct RefusalRule {
+    pub(super) cause: Cause,
+    pub(super) sample: Sample,
+    pub(super) support: u32,
+}
+
+/// Why a call is refused. The order of the variants is the order in which most APIs check.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Cause {
+    NoCredential,
+    BadCredential,
+    /// A query parameter that always was a whole number is none.
+    BadQuery(String),
+    Malformed,
+    /// No row for this path parameter.
+    Unknown(usize),
+    NotOwner,
+    /// A payload member is not there.
+    Absent(Vec<String>),
+    /// A payload member is null, blank or empty.
+    Empty(Vec<String>),
+    /// A payload member has a JSON type that no good call had.
+    WrongType {
+        path: Vec<String>,
+        types: Vec<&'static str>,
+    },
+    /// Another row has this value already.
+    Taken {
+        path: Vec<String>,
+        field: String,
+    },
+    /// No row equals what the body names.
+    NoSuch,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCredential => f.write_str("no credential"),
+            Self::BadCredential => f.write_str("unknown credential"),
+            Self::BadQuery(name) => write!(f, "query parameter {name} is no number"),
+            Self::Malformed => f.write_str("body is not JSON"),
+            Self::Unknown(_) => f.write_str("unknown id"),
+            Self::NotOwner => f.write_str("belongs to another account"),
+            Self::Absent(path) => write!(f, "{} is missing", path.join(".")),
+            Self::Empty(path) => write!(f, "{} is empty", path.join(".")),
+            Self::WrongType { path, .. } => write!(f, "{} is of another type", path.join(".")),
+            Self::Taken { field, .. } => write!(f, "{field} is taken"),
+            Self::NoSuch => f.write_str("nothing matches the body"),
+        }
+    }
+}

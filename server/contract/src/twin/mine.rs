@@ -1,0 +1,451 @@
+//! From recorded exchanges to rules: every candidate explanation is tried on all exchanges, what held is kept.
+//!
+//! Two passes over the trace in the order of time. The first finds out which fields depend on who looks. The second
+//! replays the world and notes, at each exchange, what the candidates would have said.
+
+mod copies;
+mod headers;
+mod lists;
+mod plans;
+mod refusals;
+mod views;
+
+pub(super) use lists::values;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::behaviour::{Behaviour, Effect, IdRule, Part, Rule, Sample, Selector};
+use super::classes::{Classes, SiteId};
+use super::select::caller;
+use super::trace::{Seen, Trace};
+use super::value::{Pattern, Step};
+use super::world::{FieldId, Relations, Row, RowId, Sessions, Shown, World};
+use super::{Journal, trace};
+use crate::Contract;
+
+/// Recorded answers kept for each endpoint, the newest ones.
+const MAX_SAMPLES: usize = 12;
+
+impl Behaviour {
+    /// Finds the rules behind the recorded exchanges.
+    #[must_use]
+    pub fn mine(journal: &Journal, contract: &Contract) -> Self {
+        let trace = Trace::read(journal, contract);
+        let classes = Classes::discover(&trace);
+        let (sessions, token_fields) = sessions(&trace, &classes);
+        let viewer_fields = viewer_fields(&trace, &classes, &sessions, &token_fields);
+        let past = Past::replay(&trace, &classes, sessions, &viewer_fields, &token_fields);
+        let facts = Facts {
+            trace: &trace,
+            classes: &classes,
+            past: &past,
+            viewer_fields: &viewer_fields,
+            token_fields: &token_fields,
+        };
+        let id_rules = plans::id_rules(&facts);
+        let mut rules: HashMap<String, Rule> = (0..trace.endpoints.len())
+            .map(|endpoint| (trace.endpoints[endpoint].id.clone(), rule(&facts, &id_rules, endpoint)))
+            .collect();
+        refusals::share(&facts, &mut rules);
+        Self {
+            unknown_path: unknown_path(journal, contract),
+            world: past.world,
+            rules,
+            id_rules,
+            token_fields,
+            classes,
+        }
+    }
+
+    /// How many rows of how many classes were found, for logs.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        (self.classes.all.len(), self.world.tables.iter().map(|table| table.rows.len()).sum())
+    }
+}
+
+/// What all miners look at.
+struct Facts<'t> {
+    trace: &'t Trace,
+    classes: &'t Classes,
+    past: &'t Past,
+    viewer_fields: &'t BTreeSet<FieldId>,
+    token_fields: &'t BTreeSet<FieldId>,
+}
+
+/// The row that an exchange was about (the outermost one it showed outside of lists), before and after.
+struct Event {
+    step: usize,
+    pattern: Pattern,
+    class: usize,
+    key: String,
+    before: Option<Arc<Row>>,
+    after: Arc<Row>,
+    /// Relations as they were before.
+    related: BTreeMap<(usize, String), bool>,
+}
+
+/// The replayed trace: what was known before each exchange, and what each one changed.
+struct Past {
+    world: World,
+    events: Vec<Event>,
+    /// Per exchange: for each path parameter with a class, whether that row was known.
+    known: Vec<Vec<Option<bool>>>,
+    callers: Vec<Option<String>>,
+    lists: lists::Probes,
+    causes: refusals::Probes,
+}
+
+impl Past {
+    fn replay(
+        trace: &Trace,
+        classes: &Classes,
+        sessions: Sessions,
+        viewer_fields: &BTreeSet<FieldId>,
+        token_fields: &BTreeSet<FieldId>,
+    ) -> Self {
+        let mut world = World::new(classes);
+        world.sessions = Arc::new(sessions);
+        let mut past = Self {
+            lists: lists::Probes::new(trace, classes, viewer_fields),
+            causes: refusals::Probes::new(trace, classes),
+            events: vec![],
+            known: vec![],
+            callers: vec![],
+            world: World::default(),
+        };
+        for (step, seen) in trace.seen.iter().enumerate() {
+            let who = caller(&world, &seen.call);
+            let known = classes.params[seen.endpoint].iter().zip(&seen.call.params);
+            past.known.push(
+                known.map(|(class, key)| class.map(|class| world.tables[class].rows.contains_key(key))).collect(),
+            );
+            past.causes.look(step, seen, &world, classes, who.as_deref());
+            let relations = (seen.call.method != "GET").then(|| world.relations.clone());
+            let shown = world.observe(seen, classes, viewer_fields, who.as_deref());
+            if let Some(outer) = shown.iter().find(|shown| {
+                !shown.pattern.has_each()
+                    && classes.is_outer(&SiteId { endpoint: seen.endpoint, pattern: shown.pattern.clone() })
+            }) {
+                let created = outer.before.is_none() && seen.call.method != "GET";
+                settle(&mut world, outer, seen, created, who.as_deref(), token_fields);
+                let after = world.tables[outer.class].rows.get(&outer.key).cloned().unwrap_or_default();
+                let related = relations.map(|all| membership(&all, who.as_deref(), outer)).unwrap_or_default();
+                past.events.push(Event {
+                    step,
+                    pattern: outer.pattern.clone(),
+                    class: outer.class,
+                    key: outer.key.clone(),
+                    before: outer.before.clone(),
+                    after,
+                    related,
+                });
+            }
+            past.lists.look(step, seen, &world, classes, who.as_deref());
+            forget_deleted(&mut world, seen, trace, classes);
+            past.callers.push(who);
+        }
+        past.world = world;
+        past
+    }
+}
+
+fn membership(all: &Relations, who: Option<&str>, outer: &Shown) -> BTreeMap<(usize, String), bool> {
+    let Some(who) = who else { return BTreeMap::new() };
+    let pair = (who.to_owned(), outer.key.clone());
+    all.iter()
+        .filter(|((class, _), _)| *class == outer.class)
+        .map(|(id, pairs)| (id.clone(), pairs.contains(&pair)))
+        .collect()
+}
+
+/// After a write: who made the row, and what was sent but is never shown.
+fn settle(
+    world: &mut World,
+    outer: &Shown,
+    seen: &Seen,
+    created: bool,
+    who: Option<&str>,
+    token_fields: &BTreeSet<FieldId>,
+) {
+    let Some(row) = world.row_mut(&(outer.class, outer.key.clone())) else { return };
+    if created {
+        row.created = true;
+        row.owner = who.map(str::to_owned);
+    }
+    row.fields.retain(|field, _| !token_fields.contains(&(outer.class, field.clone())));
+    let Some(body) = seen.call.sent.value().filter(|_| seen.call.method != "GET") else { return };
+    let wrapper = plans::wrapper(body);
+    // A sign-in names a password too, but changes nothing: only what the row does not show and did not have is kept.
+    let changes = created || matches!(seen.call.method.as_str(), "PUT" | "PATCH");
+    for (name, value) in super::value::at(body, &wrapper).and_then(Value::as_object).into_iter().flatten() {
+        if !row.fields.contains_key(name)
+            && !row.refs.contains_key(name)
+            && !row.lists.contains_key(name)
+            && (changes || !row.hidden.contains_key(name))
+        {
+            row.hidden.insert(name.clone(), value.clone());
+        }
+    }
+}
+
+/// A DELETE that went through on an item's own path takes the item away.
+fn forget_deleted(world: &mut World, seen: &Seen, trace: &Trace, classes: &Classes) {
+    let place = &trace.endpoints[seen.endpoint];
+    if place.method != "DELETE" || !seen.ok() || !place.ends_in_parameter() {
+        return;
+    }
+    if let (Some(Some(class)), Some(key)) = (classes.params[seen.endpoint].last(), seen.call.params.last()) {
+        world.table_mut(*class).remove(key);
+    }
+}
+
+/// Credentials that were seen to be valid, the accounts they stand for, and the fields that issue them.
+fn sessions(trace: &Trace, classes: &Classes) -> (Sessions, BTreeSet<FieldId>) {
+    let used: HashSet<&str> = trace.seen.iter().filter_map(|seen| seen.call.credential.as_deref()).collect();
+    let (mut sessions, mut fields) = (BTreeMap::new(), BTreeSet::new());
+    for seen in trace.seen.iter().filter(|seen| seen.ok()) {
+        if let Some(reply) = &seen.reply {
+            let mut issue =
+                Issue { used: &used, classes, endpoint: seen.endpoint, sessions: &mut sessions, fields: &mut fields };
+            issue.walk(reply, &Pattern::default(), None);
+        }
+    }
+    let refused: HashSet<&str> = trace
+        .seen
+        .iter()
+        .filter(|seen| seen.status == 401)
+        .filter_map(|seen| seen.call.credential.as_deref())
+        .collect();
+    for seen in trace.seen.iter().filter(|seen| seen.ok()) {
+        if let Some(credential) =
+            seen.call.credential.as_ref().filter(|credential| !refused.contains(credential.as_str()))
+        {
+            sessions.entry(credential.clone()).or_insert(None);
+        }
+    }
+    (sessions, fields)
+}
+
+struct Issue<'a> {
+    used: &'a HashSet<&'a str>,
+    classes: &'a Classes,
+    endpoint: usize,
+    sessions: &'a mut Sessions,
+    fields: &'a mut BTreeSet<FieldId>,
+}
+
+impl Issue<'_> {
+    fn walk(&mut self, value: &Value, pattern: &Pattern, row: Option<&RowId>) {
+        match value {
+            Value::Object(object) => {
+                let class = self.classes.site(self.endpoint, pattern);
+                let own = class.and_then(|class| {
+                    let key = super::value::key_text(object.get(&self.classes.all[class].key)?)?;
+                    Some((class, key))
+                });
+                for (name, inner) in object {
+                    if let (Some(text), Some((class, _))) = (inner.as_str(), &own)
+                        && text.len() >= 8
+                        && self.used.contains(text)
+                    {
+                        self.fields.insert((*class, name.clone()));
+                    }
+                    self.walk(inner, &pattern.key(name), own.as_ref().or(row));
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.walk(item, &pattern.each(), row)),
+            Value::String(text) if text.len() >= 8 && self.used.contains(text.as_str()) => {
+                self.sessions.insert(text.clone(), row.cloned());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A boolean field as one answer showed it: exchange, row, who looked, value.
+type Sighting = (usize, String, Option<String>, bool);
+/// Takes the class, the key and the object of a row.
+type NoteRow<'a> = dyn FnMut(usize, String, &Map<String, Value>) + 'a;
+
+/// Boolean fields that some call switches and whose value is better told by who looks than by the row alone.
+fn viewer_fields(
+    trace: &Trace,
+    classes: &Classes,
+    sessions: &Sessions,
+    token_fields: &BTreeSet<FieldId>,
+) -> BTreeSet<FieldId> {
+    let mut sightings: BTreeMap<FieldId, Vec<Sighting>> = BTreeMap::new();
+    let mut world = World::new(classes);
+    world.sessions = Arc::new(sessions.clone());
+    for (step, seen) in trace.seen.iter().enumerate() {
+        let who = caller(&world, &seen.call);
+        let Some(reply) = seen.reply.as_ref().filter(|_| seen.ok()) else { continue };
+        let mut note = |class: usize, key: String, object: &Map<String, Value>| {
+            for (field, value) in object {
+                if let Some(truth) = value.as_bool().filter(|_| !token_fields.contains(&(class, field.clone()))) {
+                    sightings.entry((class, field.clone())).or_default().push((step, key.clone(), who.clone(), truth));
+                }
+            }
+        };
+        each_row(reply, &Pattern::default(), seen.endpoint, classes, &mut note);
+    }
+    let depends = |sightings: &Vec<Sighting>| {
+        let (mut by_row, mut by_viewer) = (HashMap::new(), HashMap::new());
+        let (mut row_errors, mut viewer_errors, mut authors) = (0, 0, HashSet::new());
+        for (step, key, who, truth) in sightings {
+            authors.insert(who);
+            let write = trace.seen[*step].call.method != "GET";
+            let pair = (who.clone(), key.clone());
+            if !write {
+                row_errors += usize::from(by_row.get(key).copied().unwrap_or(*truth) != *truth);
+                let told = if who.is_none() { Some(false) } else { by_viewer.get(&pair).copied() };
+                viewer_errors += usize::from(told.unwrap_or(*truth) != *truth);
+            }
+            by_row.insert(key.clone(), *truth);
+            by_viewer.insert(pair, *truth);
+        }
+        authors.len() > 1 && viewer_errors < row_errors
+    };
+    sightings.iter().filter(|(_, sightings)| depends(sightings)).map(|(field, _)| field.clone()).collect()
+}
+
+/// Calls `note` with the class, key and object of every row in an answer.
+fn each_row(value: &Value, pattern: &Pattern, endpoint: usize, classes: &Classes, note: &mut NoteRow<'_>) {
+    match value {
+        Value::Object(object) => {
+            if let Some(class) = classes.site(endpoint, pattern)
+                && let Some(key) = object.get(&classes.all[class].key).and_then(super::value::key_text)
+            {
+                note(class, key, object);
+            }
+            for (name, inner) in object.iter().filter(|(_, inner)| inner.is_object() || inner.is_array()) {
+                each_row(inner, &pattern.key(name), endpoint, classes, note);
+            }
+        }
+        Value::Array(items) => {
+            let each = pattern.each();
+            items
+                .iter()
+                .filter(|item| item.is_object())
+                .for_each(|item| each_row(item, &each, endpoint, classes, note));
+        }
+        _ => {}
+    }
+}
+
+fn rule(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Rule {
+    let place = facts.trace.endpoints[endpoint].clone();
+    let good: Vec<(usize, &Seen)> = facts.trace.of(endpoint).filter(|(_, seen)| seen.status < 400).collect();
+    let status = commonest(good.iter().map(|(_, seen)| seen.status)).unwrap_or(0);
+    let good: Vec<(usize, &Seen)> = good.into_iter().filter(|(_, seen)| seen.status == status).collect();
+    let effect = plans::effect(facts, id_rules, endpoint);
+    let mut parts = Vec::new();
+    for (pattern, class) in outer_sites(facts.classes, endpoint) {
+        let view = views::view(facts, endpoint, &pattern, class);
+        let (path, list) = list_path(&pattern);
+        if list {
+            let rule = facts.past.lists.rule(facts, endpoint, &path, class, view);
+            parts.extend(rule.map(|rule| (path, Part::List(Box::new(rule)))));
+        } else {
+            let selector = plans::selector(facts, endpoint, &pattern);
+            if selector.is_some() || matches!(effect, Effect::Create { .. }) {
+                parts.push((path, Part::Row { class, selector, view }));
+            }
+        }
+    }
+    parts.extend(facts.past.lists.totals(facts, endpoint, &parts));
+    let covered: Vec<Vec<String>> = parts.iter().map(|(path, _)| path.clone()).collect();
+    parts.extend(copies::mine(&good, &covered));
+    let target = target(facts, endpoint);
+    let open_world = target.map_or(0, |(_, slot)| {
+        good.iter().filter(|(step, _)| facts.past.known[*step].get(slot) == Some(&Some(false))).count()
+    });
+    Rule {
+        status,
+        headers: headers::mine(&good, &parts, &effect),
+        samples: good.iter().rev().take(MAX_SAMPLES).map(|(_, seen)| sample(seen)).collect(),
+        refusals: refusals::mine(facts, endpoint),
+        support: u32::try_from(good.len()).unwrap_or(u32::MAX),
+        open_world: u32::try_from(open_world).unwrap_or(u32::MAX),
+        params: facts.classes.params[endpoint].clone(),
+        effect,
+        parts,
+        place,
+    }
+}
+
+/// The class and slot of the last path parameter that names rows.
+fn target(facts: &Facts<'_>, endpoint: usize) -> Option<(usize, usize)> {
+    let slots = facts.classes.params[endpoint].iter().enumerate();
+    slots.rev().find_map(|(slot, class)| Some(((*class)?, slot)))
+}
+
+/// The sites of an endpoint that are not inside other sites, with their classes.
+fn outer_sites(classes: &Classes, endpoint: usize) -> Vec<(Pattern, usize)> {
+    let sites = classes.sites.iter().filter(|(id, _)| id.endpoint == endpoint);
+    let outer = sites.filter(|(id, _)| classes.is_outer(id));
+    outer.map(|(id, class)| (id.pattern.clone(), *class)).collect()
+}
+
+/// The member names up to a site; for a list, up to the array.
+fn list_path(pattern: &Pattern) -> (Vec<String>, bool) {
+    let names = pattern.0.iter().map_while(|step| match step {
+        Step::Key(name) => Some(name.clone()),
+        Step::Each => None,
+    });
+    (names.collect(), pattern.has_each())
+}
+
+fn sample(seen: &Seen) -> Sample {
+    Sample {
+        call: seen.call.clone(),
+        status: seen.status,
+        headers: seen.headers.clone(),
+        body: seen.reply.clone(),
+        raw: seen.raw.clone(),
+    }
+}
+
+fn commonest<T: Ord + Copy>(values: impl Iterator<Item = T>) -> Option<T> {
+    let mut counts = BTreeMap::new();
+    values.for_each(|value| *counts.entry(value).or_insert(0_usize) += 1);
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(value, _)| value)
+}
+
+/// What the API answered to paths that are no endpoint.
+fn unknown_path(journal: &Journal, contract: &Contract) -> Option<Sample> {
+    let strange = journal.exchanges().filter(|exchange| {
+        exchange.response.status == 404 && contract.find(&exchange.request.method, exchange.request.path()).is_none()
+    });
+    let last = strange.last()?;
+    let call = trace::Call::read(&last.request, vec![], last.received_at_ms);
+    let body = serde_json::from_slice(&last.response.body.bytes).ok();
+    Some(Sample {
+        call,
+        status: 404,
+        headers: last.response.headers.clone(),
+        body,
+        raw: last.response.body.bytes.clone(),
+    })
+}
+
+/// Rows are told apart by who made them only where calls carry credentials.
+fn selector_holds(facts: &Facts<'_>, event: &Event, selector: &Selector) -> bool {
+    let call = &facts.trace.seen[event.step].call;
+    match selector {
+        Selector::Param(slot) => call.params.get(*slot) == Some(&event.key),
+        Selector::Caller => facts.past.callers[event.step].as_ref() == Some(&event.key),
+        Selector::Only => facts.classes.all[event.class].key.is_empty(),
+        Selector::Lookup(pairs) => {
+            let (Some(body), Some(before)) = (call.sent.value(), &event.before) else { return false };
+            pairs.iter().all(|(path, field)| {
+                let value = super::value::at(body, path);
+                value.is_some() && before.fields.get(field).or_else(|| before.hidden.get(field)) == value
+            })
+        }
+    }
+}

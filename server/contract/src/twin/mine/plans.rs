@@ -1,0 +1,399 @@
+//! What writes do: which row they are about, and where each field's new value comes from.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::{Event, Facts, selector_holds};
+use crate::twin::behaviour::{Effect, FieldPlan, IdRule, Otherwise, Plan, Selector};
+use crate::twin::trace::Call;
+use crate::twin::value::{Pattern, at, key_text, leaf_paths, names, read_time, slugify};
+
+/// A time this close to the exchange is the API's "now"; clocks differ.
+const NOW_WITHIN_MS: i64 = 90_000;
+/// Share of the events that an explanation must hold for.
+const HOLDS: f64 = 0.9;
+
+/// Where in a request body the members of the row are: in the only member, when that is an object (`{"user": {…}}`).
+pub(super) fn wrapper(body: &Value) -> Vec<String> {
+    match body.as_object() {
+        Some(object) if object.len() == 1 => {
+            let (name, inner) = object.iter().next().expect("has one member");
+            if inner.is_object() { vec![name.clone()] } else { vec![] }
+        }
+        _ => vec![],
+    }
+}
+
+/// The members that a write sends for its row.
+pub(super) fn payload<'c>(call: &'c Call, wrapper: &[String]) -> Option<&'c Map<String, Value>> {
+    at(call.sent.value()?, wrapper)?.as_object()
+}
+
+/// What good calls of an endpoint change.
+pub(super) fn effect(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Effect {
+    let place = &facts.trace.endpoints[endpoint];
+    if place.method == "GET" || place.method == "HEAD" || place.method == "OPTIONS" {
+        return Effect::Nothing;
+    }
+    let events: Vec<&Event> =
+        facts.past.events.iter().filter(|event| facts.trace.seen[event.step].endpoint == endpoint).collect();
+    let Some(first) = events.first() else {
+        let class = facts.classes.params[endpoint].last().copied().flatten();
+        let slot = facts.classes.params[endpoint].len().saturating_sub(1);
+        return match class {
+            Some(class) if place.method == "DELETE" && place.ends_in_parameter() => Effect::Delete { class, slot },
+            _ => Effect::Nothing,
+        };
+    };
+    let (class, pattern) = (first.class, first.pattern.clone());
+    let creations = events.iter().filter(|event| event.before.is_none()).count();
+    if creations * 2 > events.len() && place.method != "DELETE" && !facts.classes.all[class].key.is_empty() {
+        let events: Vec<&Event> = events.into_iter().filter(|event| event.before.is_none()).collect();
+        return Effect::Create { class, plan: plan(facts, id_rules, &events, &pattern, true) };
+    }
+    let Some(selector) = selector(facts, endpoint, &pattern) else { return Effect::Nothing };
+    if place.method == "DELETE" && place.ends_in_parameter() {
+        let slot = facts.classes.params[endpoint].len().saturating_sub(1);
+        return Effect::Delete { class, slot };
+    }
+    let events: Vec<&Event> = events.into_iter().filter(|event| event.before.is_some()).collect();
+    let plan = plan(facts, id_rules, &events, &pattern, false);
+    Effect::Update { class, selector, plan }
+}
+
+/// Which row the answers of an endpoint are about.
+pub(super) fn selector(facts: &Facts<'_>, endpoint: usize, pattern: &Pattern) -> Option<Selector> {
+    let events: Vec<&Event> = facts
+        .past
+        .events
+        .iter()
+        .filter(|event| facts.trace.seen[event.step].endpoint == endpoint && event.pattern == *pattern)
+        .collect();
+    let first = events.first()?;
+    let slots = facts.classes.params[endpoint].len();
+    let simple = std::iter::once(Selector::Only).chain((0..slots).rev().map(Selector::Param)).chain([Selector::Caller]);
+    let holds = |selector: &Selector| {
+        let hits = events.iter().filter(|event| selector_holds(facts, event, selector)).count();
+        hits as f64 >= events.len() as f64 * HOLDS
+    };
+    if let Some(selector) = simple.into_iter().find(|selector| holds(selector)) {
+        return Some(selector);
+    }
+    let known: Vec<&&Event> = events.iter().filter(|event| event.before.is_some()).collect();
+    let body = facts.trace.seen[first.step].call.sent.value()?.as_object()?;
+    let pairs: Vec<(Vec<String>, String)> = leaf_paths(body)
+        .into_iter()
+        .filter_map(|path| Some((path.clone(), path.last()?.clone())))
+        .filter(|pair| {
+            !known.is_empty()
+                && known.iter().all(|event| selector_holds(facts, event, &Selector::Lookup(vec![pair.clone()])))
+        })
+        .collect();
+    // One member that the row shows must be among them, or nothing would find the row.
+    let shown = pairs.iter().any(|(_, field)| known.iter().all(|event| event.after.fields.contains_key(field)));
+    shown.then_some(Selector::Lookup(pairs))
+}
+
+fn plan(facts: &Facts<'_>, id_rules: &[IdRule], events: &[&Event], pattern: &Pattern, creates: bool) -> Plan {
+    let Some(first) = events.first() else { return Plan::default() };
+    let class = first.class;
+    let wrapper =
+        events.iter().find_map(|event| facts.trace.seen[event.step].call.sent.value()).map(wrapper).unwrap_or_default();
+    let changes: Vec<Change<'_>> =
+        events.iter().filter_map(|event| Change::of(facts, event, pattern, &wrapper)).collect();
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    for change in &changes {
+        names.extend(change.shown.keys().map(String::as_str));
+        names.extend(change.event.before.iter().flat_map(|row| row.fields.keys().map(String::as_str)));
+    }
+    let lists = |name: &str| changes.iter().any(|change| change.event.after.lists.contains_key(name));
+    let token = |name: &str| facts.token_fields.contains(&(class, name.to_owned()));
+    let fields = names.into_iter().filter(|name| !lists(name) && !token(name));
+    let fields = fields.map(|name| (name.to_owned(), field(facts, id_rules, class, name, &changes, creates))).collect();
+    let (gone, kept) = changes.iter().fold((0, 0), |(gone, kept), change| change.unsent(facts, gone, kept));
+    let all_stored = |change: &Change<'_>| {
+        change.payload.is_some_and(|payload| payload.keys().all(|name| change.shown.contains_key(name)))
+    };
+    Plan {
+        open: changes.iter().any(|change| change.payload.is_some())
+            && changes.iter().filter(|change| change.payload.is_some()).all(all_stored),
+        replaces: !creates && gone > kept,
+        wrapper,
+        fields,
+    }
+}
+
+/// One event with what was sent and shown.
+struct Change<'f> {
+    event: &'f Event,
+    call: &'f Call,
+    payload: Option<&'f Map<String, Value>>,
+    shown: &'f Map<String, Value>,
+    who: Option<&'f str>,
+}
+
+impl<'f> Change<'f> {
+    fn of(facts: &Facts<'f>, event: &'f Event, pattern: &Pattern, wrapper: &[String]) -> Option<Self> {
+        let seen = &facts.trace.seen[event.step];
+        let mut shown = None;
+        super::views::descend(seen.reply.as_ref()?, &pattern.0, &mut |object| shown = shown.or(Some(object)));
+        Some(Self {
+            event,
+            call: &seen.call,
+            payload: payload(&seen.call, wrapper),
+            shown: shown?,
+            who: facts.past.callers[event.step].as_deref(),
+        })
+    }
+
+    /// Counts the fields that were there, were not sent, and are gone or kept.
+    fn unsent(&self, facts: &Facts<'_>, mut gone: usize, mut kept: usize) -> (usize, usize) {
+        let key = &facts.classes.all[self.event.class].key;
+        let Some(payload) = self.payload else { return (gone, kept) };
+        for name in self
+            .event
+            .before
+            .iter()
+            .flat_map(|row| row.fields.keys())
+            .filter(|name| *name != key && !payload.contains_key(*name))
+        {
+            if self.shown.contains_key(name) { kept += 1 } else { gone += 1 }
+        }
+        (gone, kept)
+    }
+}
+
+fn field(
+    facts: &Facts<'_>,
+    id_rules: &[IdRule],
+    class: usize,
+    name: &str,
+    changes: &[Change<'_>],
+    creates: bool,
+) -> FieldPlan {
+    if name == facts.classes.all[class].key {
+        let otherwise = match id_rules.get(class) {
+            _ if creates => Otherwise::Key,
+            Some(IdRule::Slug(path)) => Otherwise::Slug(path.clone()),
+            _ => Otherwise::Keep,
+        };
+        let sent = creates.then(|| sent_path(name, changes)).flatten();
+        return FieldPlan { sent, otherwise };
+    }
+    let sent = sent_path(name, changes);
+    let rest: Vec<&Change<'_>> = changes
+        .iter()
+        .filter(|change| {
+            sent.as_ref().is_none_or(|path| change.payload.is_none_or(|payload| walk(payload, path).is_none()))
+        })
+        .collect();
+    FieldPlan { otherwise: otherwise(facts, class, name, &rest, creates, sent.is_some()), sent }
+}
+
+fn walk<'p>(payload: &'p Map<String, Value>, path: &[String]) -> Option<&'p Value> {
+    let (first, rest) = path.split_first()?;
+    at(payload.get(first)?, rest)
+}
+
+/// The payload member that a field is copied from.
+fn sent_path(name: &str, changes: &[Change<'_>]) -> Option<Vec<String>> {
+    let holds = |path: &[String]| {
+        let sent: Vec<(&Value, Option<&Value>)> =
+            changes.iter().filter_map(|change| Some((walk(change.payload?, path)?, change.shown.get(name)))).collect();
+        let hits = sent.iter().filter(|(sent, shown)| shown.is_some_and(|shown| equal(sent, shown))).count();
+        !sent.is_empty() && hits as f64 >= sent.len() as f64 * HOLDS
+    };
+    let own = vec![name.to_owned()];
+    if holds(&own) {
+        return Some(own);
+    }
+    // Under another name only what can hardly be a coincidence: a text of some length, several times.
+    let telling = |path: &Vec<String>| {
+        let values = changes.iter().filter_map(|change| walk(change.payload?, path)?.as_str());
+        values.filter(|text| text.len() >= 3).collect::<BTreeSet<_>>().len() >= 2
+    };
+    let paths = changes.iter().filter_map(|change| change.payload).flat_map(leaf_paths).collect::<BTreeSet<_>>();
+    paths.into_iter().find(|path| path != &own && telling(path) && holds(path))
+}
+
+/// Equal, or the same set of scalars in another order (tags that come back sorted).
+fn equal(sent: &Value, shown: &Value) -> bool {
+    match (sent, shown) {
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => a.iter().all(|item| b.contains(item)),
+        (Value::Object(a), Value::Object(b)) => a.iter().all(|(name, value)| b.get(name) == Some(value)),
+        _ => sent == shown,
+    }
+}
+
+/// Where a field's value comes from when it was not sent.
+fn otherwise(
+    facts: &Facts<'_>,
+    class: usize,
+    name: &str,
+    rest: &[&Change<'_>],
+    creates: bool,
+    sent_otherwise: bool,
+) -> Otherwise {
+    let Some(first) = rest.first() else { return Otherwise::Keep };
+    let all = |test: &dyn Fn(&Change<'_>) -> bool| {
+        rest.iter().filter(|change| test(change)).count() as f64 >= rest.len() as f64 * HOLDS
+    };
+    let old = |change: &Change<'_>| change.event.before.as_ref().and_then(|row| row.fields.get(name).cloned());
+    if facts.viewer_fields.contains(&(class, name.to_owned())) {
+        let wanted = first.shown.get(name).and_then(Value::as_bool);
+        let switches = !creates
+            && all(&|change| change.shown.get(name).and_then(Value::as_bool) == wanted)
+            && rest.iter().any(|change| change.event.related.get(&(class, name.to_owned())) != wanted.as_ref());
+        return wanted.filter(|_| switches).map_or(Otherwise::Keep, Otherwise::Relate);
+    }
+    if rest.iter().any(|change| change.event.after.refs.contains_key(name)) {
+        return if creates { reference(name, rest) } else { Otherwise::Keep };
+    }
+    if !creates {
+        if let Some(count) = count(facts, class, name, rest) {
+            return count;
+        }
+        if all(&|change| old(change).as_ref() == change.shown.get(name) || (sent_otherwise && old(change).is_none())) {
+            return Otherwise::Keep;
+        }
+    }
+    if let Some(form) = first.shown.get(name).and_then(read_time).map(|(form, _)| form)
+        && all(&|change| is_now(change.shown.get(name), change.call.at_ms, name))
+    {
+        return Otherwise::Now(form);
+    }
+    if all(&|change| !change.shown.contains_key(name)) {
+        return Otherwise::Keep;
+    }
+    for slot in 0..first.call.params.len() {
+        if all(&|change| {
+            change.shown.get(name).is_some_and(|value| names(&change.call.params[slot], value) && !value.is_boolean())
+        }) {
+            return Otherwise::Param { slot, number: first.shown.get(name).is_some_and(Value::is_number) };
+        }
+    }
+    if let Some(path) = slug_source(name, rest) {
+        return Otherwise::Slug(path);
+    }
+    let values: Vec<Value> = rest.iter().filter_map(|change| change.shown.get(name).cloned()).collect();
+    let same = values.windows(2).all(|pair| pair[0] == pair[1]);
+    match values.first() {
+        Some(value) if same && values.len() == rest.len() => Otherwise::Const(value.clone()),
+        _ if !creates => Otherwise::Keep,
+        _ => Otherwise::Drawn(values.into_iter().take(8).collect()),
+    }
+}
+
+/// Which row a new row embeds: the caller's account, or the one that the path names.
+fn reference(name: &str, rest: &[&Change<'_>]) -> Otherwise {
+    let key = |change: &Change<'_>| change.event.after.refs.get(name).map(|(_, key)| key.clone());
+    let mostly = |test: &dyn Fn(&Change<'_>) -> bool| {
+        rest.iter().filter(|change| test(change)).count() as f64 >= rest.len() as f64 * HOLDS
+    };
+    if mostly(&|change| key(change).is_some() && key(change).as_deref() == change.who) {
+        return Otherwise::Caller;
+    }
+    let slots = rest.iter().map(|change| change.call.params.len()).min().unwrap_or(0);
+    let slot = (0..slots).find(|slot| mostly(&|change| key(change).as_ref() == change.call.params.get(*slot)));
+    slot.map_or(Otherwise::Keep, Otherwise::Target)
+}
+
+fn is_now(value: Option<&Value>, at_ms: u64, name: &str) -> bool {
+    let Some((form, millis)) = value.and_then(read_time) else { return false };
+    let near = (millis - i64::try_from(at_ms).unwrap_or(i64::MAX)).abs();
+    match form {
+        crate::twin::value::TimeForm::Date => near <= 86_400_000 + NOW_WITHIN_MS,
+        crate::twin::value::TimeForm::Seconds | crate::twin::value::TimeForm::Millis => {
+            near <= NOW_WITHIN_MS && !name.is_empty()
+        }
+        crate::twin::value::TimeForm::Rfc3339 { .. } => near <= NOW_WITHIN_MS,
+    }
+}
+
+/// A whole number that goes up or down by one with each call, or with each call that changes a relation.
+fn count(facts: &Facts<'_>, class: usize, name: &str, rest: &[&Change<'_>]) -> Option<Otherwise> {
+    let steps: Vec<(i64, &Change<'_>)> = rest
+        .iter()
+        .filter_map(|change| {
+            let before = change.event.before.as_ref()?.fields.get(name)?.as_i64()?;
+            Some((change.shown.get(name)?.as_i64()? - before, *change))
+        })
+        .collect();
+    let by = steps.iter().map(|(step, _)| *step).find(|step| *step != 0).filter(|step| step.abs() == 1)?;
+    if steps.iter().any(|(step, _)| *step != 0 && *step != by) {
+        return None;
+    }
+    let switched = |field: &str, change: &Change<'_>| {
+        let after = change.shown.get(field).and_then(Value::as_bool);
+        let before = change.event.related.get(&(class, field.to_owned())).copied().unwrap_or(false);
+        after.is_some_and(|after| after != before)
+    };
+    let relations = facts.viewer_fields.iter().filter(|(of, _)| *of == class).map(|(_, field)| field);
+    for relation in relations {
+        if steps.iter().all(|(step, change)| (*step != 0) == switched(relation, change)) {
+            return Some(Otherwise::Count { relation: relation.clone(), by });
+        }
+    }
+    steps.iter().all(|(step, _)| *step == by).then_some(Otherwise::Add(by))
+}
+
+/// The payload text whose slug (with or without a suffix) the field is.
+fn slug_source(name: &str, rest: &[&Change<'_>]) -> Option<Vec<String>> {
+    let paths: BTreeSet<Vec<String>> = rest.iter().filter_map(|change| change.payload).flat_map(leaf_paths).collect();
+    paths.into_iter().find(|path| {
+        rest.iter().all(|change| {
+            let text = change.payload.and_then(|payload| walk(payload, path)).and_then(Value::as_str);
+            let shown = change.shown.get(name).and_then(Value::as_str);
+            text.zip(shown).is_some_and(|(text, shown)| is_slug_of(shown, text))
+        })
+    })
+}
+
+pub(super) fn is_slug_of(slug: &str, text: &str) -> bool {
+    let plain = slugify(text);
+    plain.len() >= 3 && slug.strip_prefix(&plain).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
+/// How new keys come about, for each class.
+pub(super) fn id_rules(facts: &Facts<'_>) -> Vec<IdRule> {
+    (0..facts.classes.all.len()).map(|class| id_rule(facts, class)).collect()
+}
+
+fn id_rule(facts: &Facts<'_>, class: usize) -> IdRule {
+    let made: Vec<&Event> = facts
+        .past
+        .events
+        .iter()
+        .filter(|event| event.class == class && event.before.is_none() && event.after.created)
+        .collect();
+    let changes: Vec<Change<'_>> = made
+        .iter()
+        .filter_map(|event| {
+            let body = facts.trace.seen[event.step].call.sent.value();
+            Change::of(facts, event, &event.pattern, &body.map(wrapper).unwrap_or_default())
+        })
+        .collect();
+    let key = &facts.classes.all[class].key;
+    let all: Vec<&Change<'_>> = changes.iter().collect();
+    if let Some(path) = sent_path(key, &changes)
+        .filter(|path| changes.iter().all(|c| c.payload.is_some_and(|p| walk(p, path).is_some())))
+    {
+        return IdRule::Sent(path);
+    }
+    if let Some(path) = slug_source(key, &all).filter(|_| !all.is_empty()) {
+        return IdRule::Slug(path);
+    }
+    let sample = made
+        .iter()
+        .map(|event| &event.after.key)
+        .chain(facts.past.world.tables[class].rows.values().map(|row| &row.key))
+        .next();
+    match sample {
+        Some(Value::Number(_)) | None => IdRule::Counter { text: false },
+        Some(Value::String(text)) if text.len() < 18 && text.bytes().all(|b| b.is_ascii_digit()) => {
+            IdRule::Counter { text: true }
+        }
+        Some(other) => IdRule::Shape(key_text(other).unwrap_or_default()),
+    }
+}

@@ -1,0 +1,140 @@
+//! Which fields of a row each position of each endpoint's answers shows.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::Facts;
+use crate::twin::behaviour::{Show, View, ViewField};
+use crate::twin::trace::Call;
+use crate::twin::value::{Pattern, Step, key_text};
+
+/// Objects looked at for one view.
+const MAX_OBJECTS: usize = 500;
+
+type Objects<'t> = Vec<(&'t Map<String, Value>, &'t Call)>;
+
+/// The view that a site gives of its class.
+pub(super) fn view(facts: &Facts<'_>, endpoint: usize, pattern: &Pattern, class: usize) -> View {
+    let mut objects = Objects::new();
+    for (_, seen) in facts.trace.of(endpoint).filter(|(_, seen)| seen.ok()) {
+        if let Some(reply) = &seen.reply {
+            descend(reply, &pattern.0, &mut |object| objects.push((object, &seen.call)));
+        }
+        if objects.len() >= MAX_OBJECTS {
+            break;
+        }
+    }
+    of_objects(facts, endpoint, pattern, class, &objects)
+}
+
+fn of_objects(facts: &Facts<'_>, endpoint: usize, pattern: &Pattern, class: usize, objects: &Objects<'_>) -> View {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut order: Vec<&str> = Vec::new();
+    for (object, _) in objects {
+        for name in object.keys() {
+            let count = counts.entry(name).or_insert(0);
+            if *count == 0 {
+                order.push(name);
+            }
+            *count += 1;
+        }
+    }
+    let all = objects.len().max(1);
+    let fields = order.into_iter().map(|name| {
+        let share = counts[name] as f64 / all as f64;
+        let when = if share < 1.0 { asked_for(objects, name) } else { None };
+        let how = show(facts, endpoint, pattern, class, name, objects);
+        ViewField { name: name.to_owned(), share, when, how }
+    });
+    let fields: Vec<ViewField> = fields.collect();
+    let open = fields.iter().any(|field| field.share < 0.95 && field.when.is_none());
+    View { class, fields, open }
+}
+
+/// The query parameter (with its value) that brings a field into the answer: present exactly when it is asked for.
+fn asked_for(objects: &Objects<'_>, name: &str) -> Option<(String, String)> {
+    let with = objects.iter().filter(|(object, _)| object.contains_key(name));
+    let (_, first) = with.clone().next()?;
+    let exact = |pair: &&(String, String)| {
+        objects.iter().all(|(object, call)| object.contains_key(name) == call.query.contains(pair))
+    };
+    first.query.iter().find(exact).cloned()
+}
+
+fn show(
+    facts: &Facts<'_>,
+    endpoint: usize,
+    pattern: &Pattern,
+    class: usize,
+    name: &str,
+    objects: &Objects<'_>,
+) -> Show {
+    let id = (class, name.to_owned());
+    if facts.token_fields.contains(&id) {
+        return Show::Token;
+    }
+    if facts.viewer_fields.contains(&id) {
+        return Show::Viewer;
+    }
+    let inner = pattern.key(name);
+    if let Some(other) = facts.classes.site(endpoint, &inner) {
+        let parts: Objects<'_> =
+            objects.iter().filter_map(|(o, call)| Some((o.get(name)?.as_object()?, *call))).collect();
+        let view = of_objects(facts, endpoint, &inner, other, &parts);
+        let key = &facts.classes.all[other].key;
+        // A field of the row that names the embedded row says it for rows that were never seen with it, too.
+        return field_naming(objects, name, key).map_or(Show::Ref(view.clone()), |field| Show::Via { view, field });
+    }
+    let each = inner.each();
+    if let Some(other) = facts.classes.site(endpoint, &each) {
+        let items = objects
+            .iter()
+            .flat_map(|(o, call)| o.get(name).and_then(Value::as_array).into_iter().flatten().map(move |i| (i, *call)));
+        let parts: Objects<'_> = items.filter_map(|(item, call)| Some((item.as_object()?, call))).collect();
+        let view = of_objects(facts, endpoint, &each, other, &parts);
+        let field = field_naming_owner(objects, name, &facts.classes.all[class].key);
+        return field.map_or(Show::Refs(view.clone()), |field| Show::Join { view, field });
+    }
+    Show::Stored
+}
+
+/// The scalar field of the row that equals the key of the row embedded under `name`.
+fn field_naming(objects: &Objects<'_>, name: &str, key: &str) -> Option<String> {
+    let with: Vec<_> =
+        objects.iter().filter_map(|(object, _)| Some((*object, key_text(object.get(name)?.get(key)?)?))).collect();
+    let (first, _) = with.first()?;
+    let names_it =
+        |field: &&String| with.iter().all(|(object, key)| object.get(*field).and_then(key_text).as_ref() == Some(key));
+    first.keys().find(names_it).cloned()
+}
+
+/// The field of the rows listed under `name` that equals the key of the row they stand in.
+fn field_naming_owner(objects: &Objects<'_>, name: &str, key: &str) -> Option<String> {
+    let mut candidates: Option<Vec<String>> = None;
+    for (object, _) in objects {
+        let owner = object.get(key).and_then(key_text)?;
+        for item in object.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object) {
+            let fits = |field: &String| item.get(field).and_then(key_text).as_ref() == Some(&owner);
+            candidates = Some(match candidates {
+                None => item.keys().filter(|field| fits(field)).cloned().collect(),
+                Some(left) => left.into_iter().filter(fits).collect(),
+            });
+        }
+    }
+    candidates?.into_iter().next()
+}
+
+/// Calls `found` with every object at a pattern.
+pub(super) fn descend<'v>(value: &'v Value, steps: &[Step], found: &mut dyn FnMut(&'v Map<String, Value>)) {
+    match (steps.split_first(), value) {
+        (None, Value::Object(object)) => found(object),
+        (Some((Step::Key(name), rest)), Value::Object(object)) => {
+            if let Some(inner) = object.get(name) {
+                descend(inner, rest, found);
+            }
+        }
+        (Some((Step::Each, rest)), Value::Array(items)) => items.iter().for_each(|item| descend(item, rest, found)),
+        _ => {}
+    }
+}

@@ -1,0 +1,269 @@
+//! Writes, replayed: rows made, changed and removed as the plans say.
+
+use serde_json::{Map, Value};
+
+use super::behaviour::{Behaviour, FieldPlan, IdRule, Otherwise, Plan};
+use super::trace::Call;
+use super::value::{at, hash, key_text, same_shape, slugify, write_time};
+use super::world::{Row, RowId, State};
+
+/// One write with all it may depend on.
+pub(super) struct Writing<'a> {
+    pub(super) behaviour: &'a Behaviour,
+    pub(super) call: &'a Call,
+    pub(super) who: Option<&'a str>,
+    pub(super) params: &'a [Option<usize>],
+    pub(super) now_ms: i64,
+    pub(super) seed: u64,
+}
+
+impl Writing<'_> {
+    fn payload(&self, plan: &Plan) -> Map<String, Value> {
+        let body = self.call.sent.value().and_then(|body| at(body, &plan.wrapper));
+        body.and_then(Value::as_object).cloned().unwrap_or_default()
+    }
+
+    /// Makes a row; returns its key.
+    pub(super) fn create(&self, state: &mut State, class: usize, plan: &Plan) -> String {
+        let payload = self.payload(plan);
+        let key = self.new_key(state, class, plan, &payload);
+        let mut row = Row {
+            key: key.clone(),
+            parents: self.call.params.clone(),
+            owner: self.who.map(str::to_owned),
+            created: true,
+            ..Row::default()
+        };
+        self.fill(state, class, plan, &payload, &mut row);
+        row.fields.insert(self.behaviour.classes.all[class].key.clone(), key.clone());
+        let key = key_text(&key).unwrap_or_default();
+        state.world.table_mut(class).put(key.clone(), row);
+        state.mark(class, &key);
+        key
+    }
+
+    /// Changes a row; returns its key, which may be a new one (a slug that follows a title).
+    pub(super) fn update(&self, state: &mut State, class: usize, key: &str, plan: &Plan) -> String {
+        let payload = self.payload(plan);
+        let Some(mut row) = state.world.row(&(class, key.to_owned())).cloned() else { return key.to_owned() };
+        let key_field = self.behaviour.classes.all[class].key.clone();
+        if plan.replaces {
+            row.fields.retain(|name, _| *name == key_field);
+        }
+        self.fill(state, class, plan, &payload, &mut row);
+        let new = if key_field.is_empty() { None } else { row.fields.get(&key_field).and_then(key_text) };
+        let new = new.unwrap_or_else(|| key.to_owned());
+        if new != key {
+            row.key = row.fields[&key_field].clone();
+            state.world.table_mut(class).rename(key, &new);
+            self.follow(state, class, key, &new);
+            state.mark(class, key);
+        }
+        state.world.table_mut(class).put(new.clone(), row);
+        state.mark(class, &new);
+        new
+    }
+
+    /// References, relations and sessions keep pointing at a row whose key changed.
+    fn follow(&self, state: &mut State, class: usize, old: &str, new: &str) {
+        state.world.repoint(&(class, old.to_owned()), &(class, new.to_owned()));
+    }
+
+    fn fill(&self, state: &mut State, class: usize, plan: &Plan, payload: &Map<String, Value>, row: &mut Row) {
+        // Counts look at relations as they were before this call switches them.
+        let mut switches = Vec::new();
+        let mut planned = std::collections::BTreeSet::new();
+        for (name, field) in &plan.fields {
+            planned.insert(name.as_str());
+            let key = *name == self.behaviour.classes.all[class].key;
+            if let Some(value) = field.sent.as_ref().and_then(|path| walk(payload, path)) {
+                if !(key && row.created && !row.fields.contains_key(name)) {
+                    row.fields.insert(name.clone(), value.clone());
+                }
+                continue;
+            }
+            self.otherwise(state, class, plan, name, field, payload, row, &mut switches);
+        }
+        for (name, value) in payload.iter().filter(|(name, _)| !planned.contains(name.as_str())) {
+            if plan.open {
+                row.fields.insert(name.clone(), value.clone());
+            } else {
+                row.hidden.insert(name.clone(), value.clone());
+            }
+        }
+        if let (Some(who), Some(key)) = (self.who, key_text(&row.key)) {
+            for (field, truth) in switches {
+                state.world.relate(class, &field, who, &key, truth);
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one field of one row in one state; a struct would only rename them")]
+    fn otherwise(
+        &self,
+        state: &State,
+        class: usize,
+        plan: &Plan,
+        name: &str,
+        field: &FieldPlan,
+        payload: &Map<String, Value>,
+        row: &mut Row,
+        switches: &mut Vec<(String, bool)>,
+    ) {
+        let value = match &field.otherwise {
+            Otherwise::Keep | Otherwise::Key => return,
+            Otherwise::Const(value) => value.clone(),
+            Otherwise::Param { slot, number } => {
+                let Some(text) = self.call.params.get(*slot) else { return };
+                text.parse::<i64>().ok().filter(|_| *number).map_or_else(|| Value::from(text.clone()), Value::from)
+            }
+            Otherwise::Now(form) => {
+                // A change never carries an older time than the one before it.
+                write_time(*form, self.now_ms)
+            }
+            Otherwise::Slug(path) => match walk(payload, path).and_then(Value::as_str) {
+                Some(text) => Value::from(self.free_slug(state, class, text, key_text(&row.key).as_deref())),
+                None => return,
+            },
+            Otherwise::Caller => {
+                let account = self.call.credential.as_ref().and_then(|credential| state.world.sessions.get(credential));
+                if let Some(Some(account)) = account {
+                    row.refs.insert(name.to_owned(), account.clone());
+                }
+                return;
+            }
+            Otherwise::Target(slot) => {
+                if let (Some(Some(other)), Some(key)) = (self.params.get(*slot), self.call.params.get(*slot)) {
+                    row.refs.insert(name.to_owned(), (*other, key.clone()));
+                }
+                return;
+            }
+            Otherwise::Relate(truth) => {
+                switches.push((name.to_owned(), *truth));
+                return;
+            }
+            Otherwise::Count { relation, by } => {
+                let wanted = plan.fields.iter().find_map(|(field, plan)| match plan.otherwise {
+                    Otherwise::Relate(truth) if field == relation => Some(truth),
+                    _ => None,
+                });
+                let key = key_text(&row.key).unwrap_or_default();
+                let pairs = state.world.relations.get(&(class, relation.clone()));
+                let now = self.who.is_some_and(|who| pairs.is_some_and(|pairs| pairs.contains(&(who.to_owned(), key))));
+                if wanted.is_none_or(|wanted| wanted == now) {
+                    return;
+                }
+                Value::from(row.fields.get(name).and_then(Value::as_i64).unwrap_or(0) + by)
+            }
+            Otherwise::Add(by) => Value::from(row.fields.get(name).and_then(Value::as_i64).unwrap_or(0) + by),
+            Otherwise::Drawn(values) => self.drawn(state, name, values),
+        };
+        row.fields.insert(name.to_owned(), value);
+    }
+
+    /// One of the values seen; texts that never repeated are made anew in the same shape.
+    fn drawn(&self, state: &State, name: &str, values: &[Value]) -> Value {
+        let seed = hash(&[name, &self.seed.to_string(), &state.answers.to_string()]);
+        let Some(value) = values.get(usize::try_from(seed % values.len().max(1) as u64).unwrap_or(0)) else {
+            return Value::Null;
+        };
+        let distinct = values.iter().enumerate().all(|(i, value)| !values[..i].contains(value));
+        match value {
+            Value::String(text) if distinct && values.len() > 1 && !text.contains(' ') && text.len() >= 8 => {
+                Value::from(same_shape(text, seed))
+            }
+            _ => value.clone(),
+        }
+    }
+
+    fn new_key(&self, state: &State, class: usize, plan: &Plan, payload: &Map<String, Value>) -> Value {
+        let key_field = &self.behaviour.classes.all[class].key;
+        let planned = plan.fields.iter().find(|(name, _)| name == key_field).and_then(|(_, field)| field.sent.as_ref());
+        let sent =
+            planned.and_then(|path| walk(payload, path)).or_else(|| payload.get(key_field).filter(|_| plan.open));
+        if let Some(value) = sent.filter(|value| key_text(value).is_some()) {
+            return value.clone();
+        }
+        let table = &state.world.tables[class];
+        match self.behaviour.id_rules.get(class) {
+            Some(IdRule::Slug(path)) => {
+                let text = walk(payload, path).and_then(Value::as_str).unwrap_or("item");
+                Value::from(self.free_slug(state, class, text, None))
+            }
+            Some(IdRule::Sent(path)) => walk(payload, path).cloned().unwrap_or_else(|| Value::from(table.top + 1)),
+            Some(IdRule::Shape(sample)) => {
+                let mut seed = hash(&[key_field, &self.seed.to_string(), &state.answers.to_string()]);
+                loop {
+                    let text = same_shape(sample, seed);
+                    if !table.rows.contains_key(&text) {
+                        return Value::from(text);
+                    }
+                    seed = seed.wrapping_add(1);
+                }
+            }
+            Some(IdRule::Counter { text: true }) => Value::from((table.top + 1).to_string()),
+            _ => Value::from(table.top + 1),
+        }
+    }
+
+    fn free_slug(&self, state: &State, class: usize, text: &str, own: Option<&str>) -> String {
+        let plain = slugify(text);
+        let rows = &state.world.tables[class].rows;
+        if !rows.contains_key(&plain) || own == Some(&plain) {
+            return plain;
+        }
+        let suffix = same_shape("a1b2c3", hash(&[&plain, &state.answers.to_string()]));
+        format!("{plain}-{suffix}")
+    }
+}
+
+fn walk<'p>(payload: &'p Map<String, Value>, path: &[String]) -> Option<&'p Value> {
+    let (first, rest) = path.split_first()?;
+    at(payload.get(first)?, rest)
+}
+
+/// A row for a key that was never seen, where the API is known to have more rows than were seen: like another one, and
+/// wherever that one repeats its key, this one repeats its own.
+pub(super) fn imagined(state: &State, id: &RowId) -> Option<Row> {
+    let table = state.world.tables.get(id.0)?;
+    let pick = usize::try_from(hash(&[&id.1]) % table.rows.len().max(1) as u64).unwrap_or(0);
+    let (old, donor) = table.rows.iter().nth(pick)?;
+    let mut row = Row::clone(donor);
+    let text = &id.1;
+    row.key = if row.key.is_number() {
+        text.parse::<i64>().map_or_else(|_| Value::from(text.clone()), Value::from)
+    } else {
+        Value::from(text.clone())
+    };
+    row.fields = row.fields.into_iter().map(|(name, value)| (name, renamed(value, old, text))).collect();
+    Some(row)
+}
+
+/// The value with one id in place of another.
+pub(super) fn renamed(value: Value, old: &str, new: &str) -> Value {
+    match value {
+        Value::String(text) if text == old => Value::from(new),
+        // Short ids stand in longer texts by chance.
+        Value::String(text) if old.len() >= 4 && text.contains(old) => Value::from(text.replace(old, new)),
+        Value::String(text) => Value::String(replace_path_segment(&text, old, new)),
+        Value::Number(ref number) if number.to_string() == old => new.parse::<i64>().map_or(value, Value::from),
+        Value::Array(items) => Value::Array(items.into_iter().map(|item| renamed(item, old, new)).collect()),
+        Value::Object(object) => object.into_iter().map(|(name, value)| (name, renamed(value, old, new))).collect(),
+        other => other,
+    }
+}
+
+/// In a URL an id stands between slashes, however short it is.
+fn replace_path_segment(text: &str, old: &str, new: &str) -> String {
+    if !text.contains('/') || !text.split(['/', '?', '#']).any(|part| part == old) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len() + new.len());
+    for (i, part) in text.split('/').enumerate() {
+        if i > 0 {
+            out.push('/');
+        }
+        out.push_str(if part == old { new } else { part });
+    }
+    out
+}

@@ -1,0 +1,391 @@
+//! The contract as requests and readers see it: immutable, compiled for matching.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::model::Model;
+use crate::operation::{Bodies, Operation};
+use crate::schema::{Schema, render};
+use crate::sketch::{Absorb, Values};
+use crate::{hash, templates, token, trie};
+
+pub use crate::schema::render::FieldView;
+
+/// Names an endpoint for good: 16 hex digits of a hash over the method and the template without parameter names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EndpointId(pub String);
+
+impl fmt::Display for EndpointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Every endpoint of a model at one moment.
+#[derive(Debug, Default)]
+pub struct Contract {
+    endpoints: Vec<Endpoint>,
+    by_id: HashMap<String, usize>,
+    root: Branch,
+}
+
+/// A method and a path template, with what was learned about them.
+#[derive(Debug)]
+pub struct Endpoint {
+    pub id: EndpointId,
+    pub method: String,
+    /// For example `/users/{id}`; parameter names are unique within a template.
+    pub template: String,
+    pub segments: Vec<Segment>,
+    pub requests: u64,
+    pub first_seen_ms: u64,
+    pub last_seen_ms: u64,
+    /// What stands behind each parameter in its segment, in the order of the parameters.
+    pub(crate) suffixes: Vec<String>,
+    pub(crate) values: Vec<Values>,
+    pub(crate) operation: Operation,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Segment {
+    Literal(String),
+    /// `kind` is a word such as `integer`, `uuid`, `slug`, `string`.
+    Parameter {
+        name: String,
+        kind: &'static str,
+    },
+}
+
+/// The endpoint a request belongs to.
+#[derive(Debug)]
+pub struct Match<'a> {
+    pub endpoint: &'a Endpoint,
+    /// Path parameters in order, percent-decoded.
+    pub parameters: Vec<(&'a str, Cow<'a, str>)>,
+}
+
+/// A path or query parameter as it was seen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParameterView {
+    pub name: String,
+    /// `path` or `query`.
+    pub location: &'static str,
+    /// Share of accepted requests that carried it, 0 to 1.
+    pub presence: f64,
+    pub required: bool,
+    /// JSON Schema 2020-12.
+    pub schema: Value,
+    pub samples: Vec<String>,
+}
+
+/// Bodies of one media type as they were seen.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyView<'a> {
+    pub media_type: &'a str,
+    bodies: &'a Bodies,
+}
+
+/// Answers of one status.
+#[derive(Debug)]
+pub struct ResponseView<'a> {
+    pub status: u16,
+    pub count: u64,
+    /// By media type.
+    pub bodies: Vec<BodyView<'a>>,
+}
+
+impl<'a> BodyView<'a> {
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.bodies.count
+    }
+
+    /// Whether the content was read, so that there is a schema.
+    #[must_use]
+    pub fn has_schema(&self) -> bool {
+        self.bodies.count > self.bodies.unread
+    }
+
+    /// JSON Schema 2020-12.
+    #[must_use]
+    pub fn schema(&self) -> Value {
+        render::schema(&self.bodies.schema)
+    }
+
+    /// The same as a flat list, depth first.
+    #[must_use]
+    pub fn fields(&self) -> Vec<FieldView> {
+        if self.has_schema() { render::fields(&self.bodies.schema) } else { Vec::new() }
+    }
+
+    /// One small body as it was seen.
+    #[must_use]
+    pub fn sample(&self) -> Option<&'a str> {
+        self.bodies.sample()
+    }
+}
+
+impl Endpoint {
+    /// Exchanges by response status, ascending.
+    pub fn statuses(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.operation.responses.iter().map(|(status, response)| (*status, response.count))
+    }
+
+    /// The latency in milliseconds below which the share `q` of all answers lies.
+    #[must_use]
+    pub fn latency_ms(&self, q: f64) -> Option<f64> {
+        let mut all = crate::sketch::Durations::default();
+        self.operation.responses.values().for_each(|response| all.absorb(&response.latency));
+        all.quantile(q).map(|micros| micros / 1000.0)
+    }
+
+    /// 0 to 1: how far this can be relied on. A few well-answered requests settle most of it.
+    #[must_use]
+    pub fn confidence(&self) -> f64 {
+        let good: u64 = self.statuses().filter(|(status, _)| *status < 400).map(|(_, count)| count).sum();
+        let n = good as f64 + 0.25 * (self.requests - good.min(self.requests)) as f64;
+        n / (n + 1.5)
+    }
+
+    /// Path parameters in order, then query parameters by name.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<ParameterView> {
+        let mut out = Vec::new();
+        let names = self.segments.iter().filter_map(|segment| match segment {
+            Segment::Parameter { name, kind } => Some((name, *kind)),
+            Segment::Literal(_) => None,
+        });
+        for ((name, kind), values) in names.zip(&self.values) {
+            let samples =
+                values.iter().map(|(text, _)| text.to_owned()).filter(|text| !text.is_empty()).take(5).collect();
+            let schema = templates::parameter_schema(kind);
+            out.push(ParameterView {
+                name: name.clone(),
+                location: "path",
+                presence: 1.0,
+                required: true,
+                schema,
+                samples,
+            });
+        }
+        out.extend(self.query());
+        out
+    }
+
+    fn query(&self) -> impl Iterator<Item = ParameterView> {
+        let accepted = self.operation.accepted;
+        self.operation.query.objects.iter().flat_map(|objects| &objects.fields.kept).map(move |(name, field)| {
+            let repeated = field.schema.count() > field.present;
+            let one = render::field_schema(field, name);
+            ParameterView {
+                name: name.clone(),
+                location: "query",
+                presence: (field.present as f64 / accepted.max(1) as f64).min(1.0),
+                required: field.present >= accepted && accepted >= render::REQUIRED_AFTER,
+                schema: if repeated { serde_json::json!({ "type": "array", "items": one }) } else { one },
+                samples: render::samples(&field.schema),
+            }
+        })
+    }
+
+    /// Request bodies by media type, learned from requests that the API accepted.
+    pub fn request_bodies(&self) -> impl Iterator<Item = BodyView<'_>> {
+        bodies(&self.operation.request.kept)
+    }
+
+    /// Share of accepted requests that had a body, 0 to 1.
+    #[must_use]
+    pub fn request_body_presence(&self) -> f64 {
+        let with_body: u64 = self.request_bodies().map(|body| body.count()).sum();
+        (with_body as f64 / self.operation.accepted.max(1) as f64).min(1.0)
+    }
+
+    /// Share of requests that carried an `Authorization` header, 0 to 1.
+    #[must_use]
+    pub fn authorized_share(&self) -> f64 {
+        self.operation.authorized as f64 / self.requests.max(1) as f64
+    }
+
+    /// Answers by status, ascending.
+    pub fn responses(&self) -> impl Iterator<Item = ResponseView<'_>> {
+        self.operation.responses.iter().map(|(status, response)| ResponseView {
+            status: *status,
+            count: response.count,
+            bodies: bodies(&response.bodies.kept).collect(),
+        })
+    }
+}
+
+fn bodies(all: &std::collections::BTreeMap<String, Bodies>) -> impl Iterator<Item = BodyView<'_>> {
+    all.iter().map(|(media_type, bodies)| BodyView { media_type, bodies })
+}
+
+/// A node of the compiled templates.
+#[derive(Debug, Default)]
+struct Branch {
+    literals: HashMap<String, Branch>,
+    /// By what stands behind the parameter, longest first; nothing comes last.
+    parameters: Vec<(String, Branch)>,
+    endpoints: HashMap<String, usize>,
+}
+
+impl Branch {
+    fn put(&mut self, endpoint: &Endpoint, index: usize) {
+        let mut branch = self;
+        let mut suffixes = endpoint.suffixes.iter();
+        for segment in &endpoint.segments {
+            branch = match segment {
+                Segment::Literal(text) => branch.literals.entry(text.clone()).or_default(),
+                Segment::Parameter { .. } => branch.parameter(suffixes.next().map_or("", String::as_str)),
+            };
+        }
+        branch.endpoints.insert(endpoint.method.clone(), index);
+    }
+
+    fn parameter(&mut self, suffix: &str) -> &mut Self {
+        let at = match self.parameters.iter().position(|(s, _)| s == suffix) {
+            Some(at) => at,
+            None => {
+                let at = self.parameters.partition_point(|(s, _)| (s.len(), s.as_str()) > (suffix.len(), suffix));
+                self.parameters.insert(at, (suffix.to_owned(), Self::default()));
+                at
+            }
+        };
+        &mut self.parameters[at].1
+    }
+
+    fn find<'p>(&self, method: &str, segments: &[&'p str], values: &mut Vec<&'p str>) -> Option<usize> {
+        let Some((first, rest)) = segments.split_first() else { return self.endpoints.get(method).copied() };
+        if let Some(found) = self.literals.get(*first).and_then(|branch| branch.find(method, rest, values)) {
+            return Some(found);
+        }
+        for (suffix, branch) in &self.parameters {
+            let Some(value) = first.strip_suffix(suffix.as_str()).filter(|value| !value.is_empty()) else { continue };
+            values.push(value);
+            if let Some(found) = branch.find(method, rest, values) {
+                return Some(found);
+            }
+            values.pop();
+        }
+        None
+    }
+}
+
+impl Contract {
+    pub(crate) fn of(model: &Model) -> Self {
+        let mut contract = Self::default();
+        for endpoint in templates::endpoints(model) {
+            contract.root.put(&endpoint, contract.endpoints.len());
+            contract.by_id.insert(endpoint.id.0.clone(), contract.endpoints.len());
+            contract.endpoints.push(endpoint);
+        }
+        contract.add_missing(model);
+        crate::kin::acquaint(&mut contract.endpoints);
+        contract
+    }
+
+    /// Gives the answers that said "not found" to the endpoints that their paths belong to.
+    fn add_missing(&mut self, model: &Model) {
+        for missing in model.missing.kept.values() {
+            let segments: Vec<&str> = trie::segments(&missing.path).collect();
+            if let Some(index) = self.root.find(&missing.method, &segments, &mut Vec::new()) {
+                self.endpoints[index].absorb(&missing.operation);
+            }
+        }
+    }
+
+    #[must_use]
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    #[must_use]
+    pub fn endpoint(&self, id: &str) -> Option<&Endpoint> {
+        self.by_id.get(id).map(|index| &self.endpoints[*index])
+    }
+
+    /// The endpoint for a method and a raw path (percent-encoding untouched, no query). Literals win over parameters,
+    /// segment by segment from the left.
+    #[must_use]
+    pub fn find<'a>(&'a self, method: &str, path: &'a str) -> Option<Match<'a>> {
+        let segments: Vec<&str> = trie::segments(path).collect();
+        let mut values = Vec::new();
+        let endpoint = &self.endpoints[self.root.find(method, &segments, &mut values)?];
+        let names = endpoint.segments.iter().filter_map(|segment| match segment {
+            Segment::Parameter { name, .. } => Some(name.as_str()),
+            Segment::Literal(_) => None,
+        });
+        let parameters = names.zip(values.into_iter().map(token::decode)).collect();
+        Some(Match { endpoint, parameters })
+    }
+}
+
+impl Endpoint {
+    pub(crate) fn new(
+        method: &str,
+        segments: Vec<Segment>,
+        suffixes: Vec<String>,
+        values: Vec<Values>,
+        operation: Operation,
+    ) -> Self {
+        let mut template = String::new();
+        let mut anonymous = format!("{method} ");
+        let mut rest = suffixes.iter();
+        for segment in &segments {
+            match segment {
+                Segment::Literal(text) => {
+                    [&mut template, &mut anonymous].into_iter().for_each(|s| s.extend(["/", text]))
+                }
+                Segment::Parameter { name, .. } => {
+                    let suffix = rest.next().map_or("", String::as_str);
+                    template.extend(["/{", name, "}", suffix]);
+                    anonymous.extend(["/{}", suffix]);
+                }
+            }
+        }
+        if segments.is_empty() || operation.slashes * 2 > operation.requests {
+            template.push('/');
+        }
+        let mut endpoint = Self {
+            id: EndpointId(format!("{:016x}", hash::hash(anonymous.as_bytes()))),
+            method: method.to_owned(),
+            template,
+            segments,
+            requests: 0,
+            first_seen_ms: u64::MAX,
+            last_seen_ms: 0,
+            suffixes,
+            values,
+            operation: Operation::default(),
+        };
+        endpoint.absorb(&operation);
+        endpoint
+    }
+
+    fn absorb(&mut self, operation: &Operation) {
+        self.operation.absorb(operation);
+        self.requests = self.operation.requests;
+        self.first_seen_ms = self.operation.span.first_ms;
+        self.last_seen_ms = self.operation.span.last_ms;
+    }
+}
+
+/// The same, to be told more.
+pub(crate) fn success_schemas_mut(operation: &mut Operation) -> impl Iterator<Item = &mut Schema> {
+    let good = operation.responses.iter_mut().filter(|(status, _)| (200..300).contains(*status));
+    good.flat_map(|(_, response)| response.bodies.kept.values_mut())
+        .filter(|b| b.count > b.unread)
+        .map(|b| &mut b.schema)
+}
+
+/// The summary of a schema, for what reads it deeper than its rendering.
+pub(crate) fn success_schemas(operation: &Operation) -> impl Iterator<Item = &Schema> {
+    operation
+        .successes()
+        .flat_map(|response| response.bodies.kept.values())
+        .filter(|b| b.count > b.unread)
+        .map(|b| &b.schema)
+}

@@ -1,0 +1,130 @@
+//! Learning is order-free: any order, any sharding and any bracketing of merges give the same bytes.
+
+use proptest::prelude::*;
+use understudy_contract::{Body, Exchange, Headers, Model, Request, Response};
+
+fn exchange(id: u64, method: &str, target: &str, status: u16, answer: &str) -> Exchange {
+    let json = || Headers(vec![("content-type".into(), "application/json".into())]);
+    Exchange {
+        id,
+        received_at_ms: 1_700_000_000_000 + id,
+        latency_us: 100 + id * 37,
+        request: Request { method: method.into(), target: target.into(), headers: json(), body: Body::default() },
+        response: Response {
+            status,
+            headers: json(),
+            body: Body { bytes: answer.to_owned().into(), truncated: false },
+        },
+    }
+}
+
+fn segment() -> impl Strategy<Value = String> {
+    prop_oneof!["(users|posts|me|v1)", "[a-z]{1,6}(-[a-z]{1,6})?", "[0-9]{1,4}", "[0-9]{2}\\.json"]
+}
+
+/// JSON of some depth, with few names, so that positions meet.
+fn json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i32>().prop_map(Into::into),
+        any::<f32>().prop_map(Into::into),
+        "[a-z]{0,9}".prop_map(Into::into),
+    ];
+    leaf.prop_recursive(3, 24, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+            prop::collection::btree_map("[a-e]{1,2}", inner, 0..5)
+                .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+fn exchanges() -> impl Strategy<Value = Vec<Exchange>> {
+    let status = prop_oneof![4 => Just(200), 1 => Just(201), 1 => Just(404), 1 => Just(422)];
+    let one = (prop::collection::vec(segment(), 0..4), prop_oneof![Just("GET"), Just("PUT")], status, json());
+    prop::collection::vec(one, 0..24).prop_map(|all| {
+        let numbered = all.into_iter().enumerate();
+        numbered
+            .map(|(n, (path, method, status, body))| {
+                exchange(n as u64, method, &format!("/{}?q={n}", path.join("/")), status, &body.to_string())
+            })
+            .collect()
+    })
+}
+
+fn learn<'e>(exchanges: impl IntoIterator<Item = &'e Exchange>) -> Model {
+    let mut model = Model::default();
+    exchanges.into_iter().for_each(|exchange| model.learn(exchange));
+    model
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn order_does_not_matter((exchanges, shuffled) in exchanges().prop_flat_map(|e| (Just(e.clone()), Just(e).prop_shuffle()))) {
+        prop_assert_eq!(learn(&exchanges).encode(), learn(&shuffled).encode());
+    }
+
+    #[test]
+    fn sharding_does_not_matter(exchanges in exchanges(), parts in 1_usize..9) {
+        let mut merged = Model::default();
+        for part in (0..parts).rev() {
+            merged.merge(learn(exchanges.iter().skip(part).step_by(parts)));
+        }
+        prop_assert_eq!(learn(&exchanges).encode(), merged.encode());
+    }
+
+    #[test]
+    fn bracketing_does_not_matter(a in exchanges(), b in exchanges(), c in exchanges()) {
+        let (a, b, c) = (learn(&a), learn(&b), learn(&c));
+        let mut left = a.clone();
+        left.merge(b.clone());
+        left.merge(c.clone());
+        let mut right = b;
+        right.merge(c);
+        right.merge(a);
+        prop_assert_eq!(left.encode(), right.encode());
+    }
+
+    #[test]
+    fn what_is_stored_comes_back(exchanges in exchanges()) {
+        let model = learn(&exchanges);
+        prop_assert_eq!(Model::decode(&model.encode()).unwrap(), model);
+    }
+
+    #[test]
+    fn every_request_that_was_answered_is_found(exchanges in exchanges()) {
+        let contract = learn(&exchanges).contract();
+        for exchange in exchanges.iter().filter(|e| e.response.status != 404) {
+            prop_assert!(contract.find(&exchange.request.method, exchange.request.path()).is_some(), "{}", exchange.request.target);
+        }
+    }
+}
+
+/// More paths, keys and values than any bound, in two orders and three shards.
+#[test]
+fn bounds_do_not_depend_on_order() {
+    let body = |n: u64| format!(r#"{{"k{}":"value-{n}","fixed":{n}}}"#, n % 700);
+    let word = |n: u64| n.to_string().bytes().map(|b| char::from(b - b'0' + b'a')).collect::<String>();
+    let all: Vec<Exchange> = (0..1500)
+        .map(|n| exchange(n, "GET", &format!("/things/{}", word(n)), if n % 3 == 0 { 404 } else { 200 }, &body(n)))
+        .collect();
+    let forward = learn(&all);
+    assert_eq!(forward.encode(), learn(all.iter().rev()).encode());
+    let mut merged = learn(&all[900..]);
+    merged.merge(learn(&all[..400]));
+    merged.merge(learn(&all[400..900]));
+    assert_eq!(forward.encode(), merged.encode());
+}
+
+#[test]
+fn what_is_no_model_is_refused() {
+    let reason = |bytes: &[u8]| Model::decode(bytes).unwrap_err().to_string();
+    assert!(reason(b"SQLite format 3").contains("does not start as one"));
+    let mut newer = Model::default().encode();
+    newer[4] = 200;
+    assert!(reason(&newer).contains("format 200"));
+    assert!(Model::decode(&Model::default().encode()[..12]).is_err());
+}

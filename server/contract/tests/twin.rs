@@ -1,0 +1,254 @@
+//! The twin beside the truth: a small API is recorded on random journeys, then both go on from the same state with fresh
+//! data and must say the same.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use understudy_contract::twin::{Answer, Behaviour, Context, Journal, Refusal, State, answer};
+use understudy_contract::{Body, Contract, Exchange, Headers, Model, Request, Response};
+
+/// A library: books with counted ids, and the reviews of each book. Lists are filtered and paged.
+#[derive(Default)]
+struct Library {
+    books: Vec<Value>,
+    reviews: Vec<Value>,
+    books_made: i64,
+    reviews_made: i64,
+}
+
+type Reply = (u16, Value);
+
+fn number(value: &Value) -> String {
+    value.to_string()
+}
+
+impl Library {
+    fn call(&mut self, method: &str, target: &str, body: Option<&Value>) -> Reply {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+        match (method, segments.as_slice()) {
+            ("GET", ["books"]) => self.list(query),
+            ("POST", ["books"]) => self.create(body),
+            (_, ["books", id]) => self.item(method, id, body),
+            ("GET", ["books", id, "reviews"]) => self.reviews_of(id),
+            ("POST", ["books", id, "reviews"]) => self.review(id, body),
+            _ => (404, json!({"error": "no such page"})),
+        }
+    }
+
+    fn list(&self, query: &str) -> Reply {
+        let get = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        let number = |name: &str| get(name).and_then(|text| text.parse::<usize>().ok());
+        let all = self.books.iter().filter(|book| get("genre").is_none_or(|genre| book["genre"] == genre));
+        let all: Vec<&Value> = all.collect();
+        let page: Vec<&Value> =
+            all.iter().copied().skip(number("offset").unwrap_or(0)).take(number("limit").unwrap_or(5)).collect();
+        (200, json!({"items": page, "total": all.len()}))
+    }
+
+    fn create(&mut self, body: Option<&Value>) -> Reply {
+        let Some(title) = body.and_then(|body| body["title"].as_str()).filter(|title| !title.is_empty()) else {
+            return (422, json!({"error": "invalid", "fields": {"title": "is required"}}));
+        };
+        self.books_made += 1;
+        let genre = body.map_or(Value::Null, |body| body["genre"].clone());
+        let book = json!({"id": self.books_made, "title": title, "genre": genre, "lent": false});
+        self.books.push(book.clone());
+        (201, book)
+    }
+
+    fn item(&mut self, method: &str, id: &str, body: Option<&Value>) -> Reply {
+        let Some(at) = self.books.iter().position(|book| number(&book["id"]) == id) else {
+            return (404, json!({"error": "book not found"}));
+        };
+        match method {
+            "GET" => (200, self.books[at].clone()),
+            "PATCH" => {
+                for (name, value) in body.and_then(Value::as_object).into_iter().flatten() {
+                    self.books[at][name] = value.clone();
+                }
+                (200, self.books[at].clone())
+            }
+            _ => {
+                let book = self.books.remove(at);
+                self.reviews.retain(|review| review["bookId"] != book["id"]);
+                (204, Value::Null)
+            }
+        }
+    }
+
+    fn reviews_of(&self, id: &str) -> Reply {
+        if !self.books.iter().any(|book| number(&book["id"]) == id) {
+            return (404, json!({"error": "book not found"}));
+        }
+        let own: Vec<&Value> = self.reviews.iter().rev().filter(|review| number(&review["bookId"]) == id).collect();
+        (200, json!({"reviews": own}))
+    }
+
+    fn review(&mut self, id: &str, body: Option<&Value>) -> Reply {
+        let Some(book) = self.books.iter().find(|book| number(&book["id"]) == id) else {
+            return (404, json!({"error": "book not found"}));
+        };
+        self.reviews_made += 1;
+        let review = json!({"id": self.reviews_made, "bookId": book["id"], "text": body.map_or(Value::Null, |b| b["text"].clone()), "stars": body.map_or(Value::Null, |b| b["stars"].clone())});
+        self.reviews.push(review.clone());
+        (201, review)
+    }
+}
+
+/// Draws without a generator of its own: SplitMix64.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (x ^ (x >> 31)) % n
+    }
+
+    fn word(&mut self) -> String {
+        (0..6 + self.below(5)).map(|_| char::from(b'a' + u8::try_from(self.below(26)).expect("below 26"))).collect()
+    }
+}
+
+/// The next call of a client who knows the ids it was given.
+fn next_call(draw: &mut Draw, ids: &[i64]) -> (&'static str, String, Option<Value>) {
+    let genres = ["crime", "poetry", "essay"];
+    let genre = genres[usize::try_from(draw.below(3)).expect("small")];
+    let known = |draw: &mut Draw| {
+        ids.get(usize::try_from(draw.below(ids.len().max(1) as u64)).expect("small")).copied().unwrap_or(1)
+    };
+    match draw.below(12) {
+        0 | 1 => ("POST", "/books".into(), Some(json!({"title": draw.word(), "genre": genre}))),
+        2 => ("POST", "/books".into(), Some(json!({"genre": genre}))),
+        3 => ("GET", "/books".into(), None),
+        4 => ("GET", format!("/books?genre={genre}&limit=2"), None),
+        5 => ("GET", format!("/books?limit=3&offset={}", draw.below(4)), None),
+        6 => ("GET", format!("/books/{}", known(draw)), None),
+        7 => ("GET", format!("/books/{}", 100_000 + draw.below(1000)), None),
+        8 => ("PATCH", format!("/books/{}", known(draw)), Some(json!({"lent": draw.below(2) == 0}))),
+        9 => (
+            "POST",
+            format!("/books/{}/reviews", known(draw)),
+            Some(json!({"text": draw.word(), "stars": draw.below(6)})),
+        ),
+        10 => ("GET", format!("/books/{}/reviews", known(draw)), None),
+        _ => ("DELETE", format!("/books/{}", known(draw)), None),
+    }
+}
+
+fn request(method: &str, target: &str, body: Option<&Value>) -> Request {
+    let content = body.map(|_| ("content-type".to_owned(), "application/json".to_owned()));
+    Request {
+        method: method.into(),
+        target: target.into(),
+        headers: Headers(content.into_iter().collect()),
+        body: Body { bytes: body.map(|body| Bytes::from(body.to_string())).unwrap_or_default(), truncated: false },
+    }
+}
+
+struct Recording {
+    model: Model,
+    journal: Journal,
+    id: u64,
+}
+
+impl Recording {
+    fn note(&mut self, request: Request, (status, body): &Reply) {
+        self.id += 1;
+        let empty = body.is_null();
+        let headers = (!empty).then(|| ("content-type".to_owned(), "application/json".to_owned()));
+        let response = Response {
+            status: *status,
+            headers: Headers(headers.into_iter().collect()),
+            body: Body { bytes: if empty { Bytes::new() } else { body.to_string().into() }, truncated: false },
+        };
+        let exchange = Exchange {
+            id: self.id,
+            received_at_ms: 1_750_000_000_000 + self.id * 50,
+            latency_us: 900,
+            request,
+            response,
+        };
+        self.model.learn(&exchange);
+        self.journal.push(exchange);
+    }
+}
+
+/// A library with its recording of so many random calls.
+fn recorded(seed: u64, calls: usize) -> (Library, Contract, Behaviour, Vec<i64>) {
+    let (mut library, mut draw, mut ids) = (Library::default(), Draw(seed), Vec::new());
+    let mut recording = Recording { model: Model::default(), journal: Journal::default(), id: 0 };
+    for _ in 0..calls {
+        let (method, target, body) = next_call(&mut draw, &ids);
+        let reply = library.call(method, &target, body.as_ref());
+        if method == "POST" && target == "/books" && reply.0 == 201 {
+            ids.extend(reply.1["id"].as_i64());
+        }
+        recording.note(request(method, &target, body.as_ref()), &reply);
+    }
+    let contract = recording.model.contract();
+    let behaviour = Behaviour::mine(&recording.journal, &contract);
+    (library, contract, behaviour, ids)
+}
+
+fn play(contract: &Contract, behaviour: &Behaviour, state: &mut State, request: &Request) -> Result<Answer, Refusal> {
+    let mint = |nonce: u64| format!("rd_{nonce:024x}");
+    answer(
+        contract,
+        behaviour,
+        state,
+        request,
+        &Context { now_ms: 1_760_000_000_000, seed: 1, min_confidence: 0.0, mint: &mint },
+    )
+}
+
+#[test]
+fn the_twin_goes_on_where_the_api_stopped() {
+    let (mut calls, mut wrong) = (0, Vec::new());
+    for seed in 0..40 {
+        let (mut library, contract, behaviour, mut ids) = recorded(seed, 300);
+        let mut state = State::initial(&behaviour);
+        let mut draw = Draw(seed + 1_000_000);
+        for _ in 0..60 {
+            let (method, target, body) = next_call(&mut draw, &ids);
+            let truth = library.call(method, &target, body.as_ref());
+            let said = play(&contract, &behaviour, &mut state, &request(method, &target, body.as_ref()))
+                .expect("a learned endpoint");
+            let said = (said.status, serde_json::from_slice(&said.body).unwrap_or(Value::Null));
+            if method == "POST" && target == "/books" && truth.0 == 201 {
+                ids.extend(truth.1["id"].as_i64());
+            }
+            calls += 1;
+            if said != truth {
+                wrong.push(format!("seed {seed}: {method} {target} {body:?}\n  truth {truth:?}\n  twin  {said:?}"));
+            }
+        }
+    }
+    assert!(
+        wrong.len() * 100 <= calls,
+        "{} of {calls} answers differ, for example\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(6)].join("\n")
+    );
+}
+
+#[test]
+fn the_same_question_in_the_same_state_gets_the_same_answer() {
+    let (_, contract, behaviour, _) = recorded(5, 200);
+    let ask = || {
+        let mut state = State::initial(&behaviour);
+        let body = json!({"title": "once", "genre": "essay"});
+        let made = play(&contract, &behaviour, &mut state, &request("POST", "/books", Some(&body)));
+        (made, play(&contract, &behaviour, &mut state, &request("GET", "/books?limit=50", None)))
+    };
+    assert_eq!(ask(), ask());
+}
+
+#[test]
+fn a_path_that_was_never_seen_is_refused_with_the_reason() {
+    let (_, contract, behaviour, _) = recorded(5, 200);
+    let refusal = play(&contract, &behaviour, &mut State::initial(&behaviour), &request("GET", "/members", None));
+    assert!(matches!(refusal, Err(Refusal::UnknownEndpoint { .. })), "{refusal:?}");
+}

@@ -1,0 +1,298 @@
+//! From a checked configuration to running parts, and back to nothing.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use understudy_contract::twin::{Behaviour, Journal, State};
+use understudy_plugin_host::PluginHost;
+use understudy_policy::Limits;
+
+use crate::config::{Config, Mistake, Mistakes, TargetUrl};
+use crate::control;
+use crate::handles::Handles;
+use crate::learner::{Intake, Knowledge, Learner};
+use crate::listen::{self, Role, Site};
+use crate::proxy::health::Health;
+use crate::proxy::upstream::Client;
+use crate::redact::Redactor;
+use crate::sample;
+use crate::snapshot::{Snapshot, policy_mode};
+use crate::stats::Stats;
+use crate::store::{Project, Store, Writer, beside};
+use crate::traffic::Traffic;
+
+/// Connections that wait to be accepted; the kernel may allow fewer.
+const BACKLOG: u32 = 1024;
+/// While upstream is down a look at it this often finds its return.
+const PROBE_EVERY: Duration = Duration::from_millis(500);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A running server.
+#[derive(Debug)]
+pub struct App {
+    handles: Arc<Handles>,
+    api: SocketAddr,
+    control: SocketAddr,
+    stop: watch::Sender<bool>,
+    listeners: JoinSet<()>,
+    tasks: JoinSet<()>,
+    learner: Learner,
+    writer: Writer,
+}
+
+/// What a configuration names and a start needs.
+struct Ground {
+    api: TcpListener,
+    control: Option<TcpListener>,
+    store: Store,
+    writer: Writer,
+    project: Project,
+    redactor: Redactor,
+}
+
+impl App {
+    /// Starts everything, or says everything that is wrong. `mistakes` are those that were found before; with any of them
+    /// the rest is still looked at, but nothing listens.
+    pub async fn start(config: Config, mistakes: Vec<Mistake>) -> Result<Self, Mistakes> {
+        let ground = Ground::prepare(&config, mistakes)?;
+        let Ground { api, control, store, writer, project, redactor } = ground;
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let target = match &config.target {
+            Some(target) => target.clone(),
+            None => start_sample(&mut tasks, &stopped).await?,
+        };
+        let address = |listener: &TcpListener| {
+            listener.local_addr().map_err(|error| listen_mistake("LISTEN_ADDR", config.listen, &error))
+        };
+        let api_address = address(&api)?;
+        let control_address = control.as_ref().map(address).transpose()?.unwrap_or(api_address);
+
+        let (handles, inbox, knowledge) = build(config, target, store, project, redactor);
+        let learner = Learner::spawn(&handles, inbox, knowledge).map_err(|error| {
+            Mistakes(vec![Mistake::new("the machine", "threads", format!("to be able to start two more ({error})"))])
+        })?;
+        let (router, feed) = control::build(&handles, control_address);
+        tasks.spawn(control::live::run(Arc::clone(&handles), feed, stopped.clone()));
+        tasks.spawn(watch_upstream(Arc::clone(&handles), stopped.clone()));
+
+        let site = |role| Site { handles: Arc::clone(&handles), control: router.clone(), role };
+        let mut listeners = JoinSet::new();
+        if let Some(control) = control {
+            listeners.spawn(listen::run(control, site(Role::Control), stopped.clone()));
+            listeners.spawn(listen::run(api, site(Role::Api), stopped));
+        } else {
+            listeners.spawn(listen::run(api, site(Role::Both), stopped));
+        }
+        Ok(Self { handles, api: api_address, control: control_address, stop, listeners, tasks, learner, writer })
+    }
+
+    /// Where the API answers.
+    #[must_use]
+    pub fn api(&self) -> SocketAddr {
+        self.api
+    }
+
+    /// Where dashboard and admin API answer.
+    #[must_use]
+    pub fn control(&self) -> SocketAddr {
+        self.control
+    }
+
+    #[must_use]
+    pub fn handles(&self) -> &Arc<Handles> {
+        &self.handles
+    }
+
+    /// Tells the person at the terminal where to point app and browser.
+    pub fn announce(&self) {
+        let upstream = if self.handles.config.target.is_some() {
+            self.handles.target.to_string()
+        } else {
+            "the built-in sample API".into()
+        };
+        tracing::info!(
+            project = self.handles.config.project,
+            "API http://{} in front of {upstream}; dashboard http://{}/",
+            self.api,
+            self.control
+        );
+    }
+
+    /// Lets running exchanges finish, learns and stores what is left, closes the project.
+    pub async fn shutdown(mut self) {
+        let _ = self.stop.send(true);
+        while self.listeners.join_next().await.is_some() {}
+        let Self { handles, learner, writer, .. } = self;
+        self.tasks.shutdown().await;
+        let ended = tokio::task::spawn_blocking(move || {
+            handles.intake.close();
+            learner.join();
+            writer.close();
+        });
+        if let Err(error) = ended.await {
+            tracing::error!(%error, "close the project");
+        }
+    }
+}
+
+impl Ground {
+    fn prepare(config: &Config, mut mistakes: Vec<Mistake>) -> Result<Self, Mistakes> {
+        let mut keep = |result: Result<_, Mistake>| result.map_err(|mistake| mistakes.push(mistake)).ok();
+        let api = keep(bind("LISTEN_ADDR", config.listen));
+        let control = config.admin.map(|address| keep(bind("ADMIN_ADDR", address)));
+        let project = open_project(config).map_err(|mistake| mistakes.push(mistake)).ok();
+        let (Some(api), Some((store, writer, project, redactor)), true) = (api, project, mistakes.is_empty()) else {
+            return Err(Mistakes(mistakes));
+        };
+        let listen = |key, socket: TcpSocket, address| {
+            socket.listen(BACKLOG).map_err(|error| listen_mistake(key, address, &error))
+        };
+        let control = match (control.flatten(), config.admin) {
+            (Some(socket), Some(address)) => Some(listen("ADMIN_ADDR", socket, address)?),
+            _ => None,
+        };
+        Ok(Self { api: listen("LISTEN_ADDR", api, config.listen)?, control, store, writer, project, redactor })
+    }
+}
+
+/// Takes the port without listening yet: a start that fails for another reason must not have answered anyone.
+fn bind(key: &'static str, address: SocketAddr) -> Result<TcpSocket, Mistake> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let bound = socket.and_then(|socket| {
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        Ok(socket)
+    });
+    bound.map_err(|error| bind_mistake(key, address, &error))
+}
+
+fn bind_mistake(key: &'static str, address: SocketAddr, error: &std::io::Error) -> Mistake {
+    let expected = match error.kind() {
+        std::io::ErrorKind::AddrInUse => "a free port, another program listens on this one".into(),
+        std::io::ErrorKind::AddrNotAvailable => "an address of this machine".into(),
+        std::io::ErrorKind::PermissionDenied => "a port that this user may listen on, such as one above 1023".into(),
+        _ => format!("an address to listen on ({error})"),
+    };
+    Mistake::new(key, address, expected)
+}
+
+fn listen_mistake(key: &'static str, address: SocketAddr, error: &std::io::Error) -> Mistakes {
+    Mistakes(vec![bind_mistake(key, address, error)])
+}
+
+fn open_project(config: &Config) -> Result<(Store, Writer, Project, Redactor), Mistake> {
+    let dir = &config.data_dir;
+    let unwritable = |error: std::io::Error| {
+        Mistake::new("DATA_DIR", dir.display(), format!("a folder that can be written to ({error})"))
+    };
+    std::fs::create_dir_all(dir).map_err(unwritable)?;
+    tempfile_in(dir).map_err(unwritable)?;
+    let path = dir.join(&config.project);
+    let (store, writer, project) = Store::open(&path)
+        .map_err(|error| Mistake::new("DB_NAME", path.display(), format!("a project file {error}")))?;
+    let key = beside(&path, ".key");
+    let redactor = Redactor::open(&key);
+    match redactor {
+        Ok(redactor) => Ok((store, writer, project, redactor)),
+        Err(error) => {
+            writer.close();
+            Err(Mistake::new("DB_NAME", key.display(), format!("a key file that belongs to the project ({error})")))
+        }
+    }
+}
+
+/// Proves that files can be made here.
+fn tempfile_in(dir: &std::path::Path) -> std::io::Result<()> {
+    let probe: PathBuf = dir.join(format!(".understudy-{}", std::process::id()));
+    std::fs::File::create(&probe)?;
+    std::fs::remove_file(&probe)
+}
+
+fn build(
+    config: Config,
+    target: TargetUrl,
+    store: Store,
+    project: Project,
+    redactor: Redactor,
+) -> (Arc<Handles>, crate::learner::Inbox, Knowledge) {
+    let next_id = AtomicU64::new(project.next_id());
+    let mut journal = Journal::default();
+    for exchange in project.journal {
+        journal.push(exchange);
+    }
+    let contract = Arc::new(project.model.contract());
+    let behaviour = Arc::new(Behaviour::mine(&journal, &contract));
+    let snapshot = Snapshot {
+        contract,
+        behaviour: Arc::clone(&behaviour),
+        mode: policy_mode(project.mode),
+        failover: config.failover,
+    };
+    let stats = Arc::new(Stats::default());
+    let traffic = Arc::new(Traffic::new(project.traffic));
+    let (intake, inbox) = Intake::new(Arc::clone(&stats), Arc::clone(&traffic));
+    let handles = Handles {
+        seed: seed(&config.project),
+        target,
+        client: Client::new(),
+        health: Health::new(Limits::default()),
+        snapshot: ArcSwap::from_pointee(snapshot),
+        twin_state: Mutex::new(State::initial(&behaviour)),
+        redactor,
+        intake,
+        stats,
+        traffic,
+        plugins: PluginHost::load(&config.plugin_dir),
+        store,
+        started: Instant::now(),
+        next_id,
+        config,
+    };
+    (Arc::new(handles), inbox, Knowledge { model: project.model, journal })
+}
+
+/// From the project's name, so that a copy of a project under the same name tells the same story.
+fn seed(project: &str) -> u64 {
+    let hash = blake3::hash(project.as_bytes());
+    u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("a hash has more than eight bytes"))
+}
+
+async fn start_sample(tasks: &mut JoinSet<()>, stopped: &watch::Receiver<bool>) -> Result<TargetUrl, Mistakes> {
+    let wrong = |error: std::io::Error| {
+        Mistakes(vec![Mistake::new(
+            "TARGET_URL",
+            "",
+            format!("the URL of a real API, the sample API does not start ({error})"),
+        )])
+    };
+    let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await.map_err(wrong)?;
+    let address = listener.local_addr().map_err(wrong)?;
+    tasks.spawn(sample::run(listener, stopped.clone()));
+    Ok(TargetUrl::local(address))
+}
+
+/// While the breaker is open, connects now and then, so that the first request after upstream's return finds it.
+async fn watch_upstream(handles: Arc<Handles>, mut stopped: watch::Receiver<bool>) {
+    let (host, port) = handles.target.address();
+    loop {
+        let pause = tokio::time::sleep(PROBE_EVERY);
+        tokio::select! {
+            () = pause => {}
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+        if handles.health.is_open() {
+            let probe = tokio::time::timeout(PROBE_TIMEOUT, TcpStream::connect((host.as_str(), port)));
+            if matches!(probe.await, Ok(Ok(_))) {
+                handles.health.wake();
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The command line: `serve`, and small commands that ask a running server.
+
+mod remote;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+use understudy_types::Mode;
+
+use crate::app::App;
+use crate::config::{Config, Flags, Layers, Mistake, Mistakes, ProcessEnv};
+
+/// A wrong configuration, as `clap` does for wrong arguments.
+const EXIT_CONFIGURATION: u8 = 2;
+
+/// An understudy for an API: it watches, learns, and stands in.
+#[derive(Debug, Parser)]
+#[command(name = "understudy", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Stand in front of an API (this is what runs without a command)
+    Serve,
+    /// Show the status of a running Understudy
+    Status,
+    /// Change who answers: upstream, the twin, or both side by side
+    Mode { mode: ModeWord },
+    /// Print the learned API as an OpenAPI 3.1 document
+    Openapi,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ModeWord {
+    Proxy,
+    Mock,
+    Shadow,
+}
+
+impl From<ModeWord> for Mode {
+    fn from(word: ModeWord) -> Self {
+        match word {
+            ModeWord::Proxy => Self::Proxy,
+            ModeWord::Mock => Self::Mock,
+            ModeWord::Shadow => Self::Shadow,
+        }
+    }
+}
+
+/// Runs one command to its end.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    let layers = Layers::read(&cli.flags, &ProcessEnv);
+    let (config, mistakes) = Config::check(&layers);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("start the runtime: {error}")),
+    };
+    let Some(command) = cli.command.filter(|command| !matches!(command, Command::Serve)) else {
+        return runtime.block_on(serve(config, mistakes));
+    };
+    if !mistakes.is_empty() {
+        return explain(&Mistakes(mistakes));
+    }
+    match runtime.block_on(ask(&config, command)) {
+        Ok(text) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&format!("{error:#}")),
+    }
+}
+
+async fn serve(config: Config, mistakes: Vec<Mistake>) -> ExitCode {
+    start_log(&config.log);
+    let app = match App::start(config, mistakes).await {
+        Ok(app) => app,
+        Err(mistakes) => return explain(&mistakes),
+    };
+    app.announce();
+    shutdown_signal().await;
+    app.shutdown().await;
+    ExitCode::SUCCESS
+}
+
+async fn ask(config: &Config, command: Command) -> anyhow::Result<String> {
+    let remote = remote::Remote::new(config)?;
+    match command {
+        Command::Mode { mode } => remote.set_mode(mode.into()).await,
+        Command::Openapi => remote.get("/admin/openapi.json").await,
+        Command::Status | Command::Serve => remote.get("/admin/status").await,
+    }
+}
+
+fn start_log(filter: &str) {
+    // The filter was checked with the rest of the configuration.
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
+}
+
+fn explain(mistakes: &Mistakes) -> ExitCode {
+    eprintln!("{mistakes}");
+    ExitCode::from(EXIT_CONFIGURATION)
+}
+
+fn fail(message: &str) -> ExitCode {
+    eprintln!("failed to {message}");
+    ExitCode::FAILURE
+}
+
+/// Ctrl-C, or the SIGTERM of a supervisor.
+async fn shutdown_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupted = tokio::signal::ctrl_c();
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminated) => {
+            tokio::select! {
+                _ = interrupted => {}
+                _ = terminated.recv() => {}
+            }
+        }
+        Err(_) => drop(interrupted.await),
+    }
+}

@@ -1,0 +1,212 @@
+//! Where values come from, strongest first: flags, environment, file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::Mistake;
+
+/// The file that is read from the working directory when it is there.
+const DEFAULT_FILE: &str = "understudy.toml";
+
+/// Every key there is. In the file they are written in lower case.
+const KEYS: [&str; 10] = [
+    "TARGET_URL",
+    "DB_NAME",
+    "DATA_DIR",
+    "LISTEN_ADDR",
+    "ADMIN_ADDR",
+    "ADMIN_TOKEN",
+    "ADMIN_HOSTS",
+    "PLUGIN_DIR",
+    "FAILOVER",
+    "LOG",
+];
+
+/// The environment, or a map in tests.
+pub trait Env {
+    fn get(&self, key: &str) -> Option<String>;
+}
+
+/// The environment of this process.
+#[derive(Debug, Clone, Copy)]
+pub struct ProcessEnv;
+
+impl Env for ProcessEnv {
+    fn get(&self, key: &str) -> Option<String> {
+        std::env::var_os(key).map(|value| value.to_string_lossy().into_owned())
+    }
+}
+
+impl Env for BTreeMap<String, String> {
+    fn get(&self, key: &str) -> Option<String> {
+        BTreeMap::get(self, key).cloned()
+    }
+}
+
+/// The command line's share of the configuration.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Flags {
+    /// Base URL of the real API; without it a built-in sample API is the upstream
+    #[arg(long, global = true, value_name = "URL")]
+    pub target_url: Option<String>,
+    /// Project file under the data folder [default: default.db]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub db_name: Option<String>,
+    /// Folder of the project files [default: ./data]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<String>,
+    /// Address that apps call [default: 127.0.0.1:8000]
+    #[arg(long, global = true, value_name = "IP:PORT")]
+    pub listen_addr: Option<String>,
+    /// Address of dashboard and admin API, when they get one of their own
+    #[arg(long, global = true, value_name = "IP:PORT")]
+    pub admin_addr: Option<String>,
+    /// More host names under which the dashboard may be asked for, separated by commas
+    #[arg(long, global = true, value_name = "NAMES")]
+    pub admin_hosts: Option<String>,
+    /// Folder of the plugins [default: ./plugins]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub plugin_dir: Option<String>,
+    /// Whether the twin answers when upstream cannot: on or off [default: on]
+    #[arg(long, global = true, value_name = "ON|OFF")]
+    pub failover: Option<String>,
+    /// What to log, for example debug or understudy_server=trace [default: info]
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub log: Option<String>,
+    /// Configuration file [default: understudy.toml, when there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl Flags {
+    /// `ADMIN_TOKEN` has no flag: every user of a machine can read the arguments of a process.
+    fn get(&self, key: &str) -> Option<&String> {
+        match key {
+            "TARGET_URL" => self.target_url.as_ref(),
+            "DB_NAME" => self.db_name.as_ref(),
+            "DATA_DIR" => self.data_dir.as_ref(),
+            "LISTEN_ADDR" => self.listen_addr.as_ref(),
+            "ADMIN_ADDR" => self.admin_addr.as_ref(),
+            "ADMIN_HOSTS" => self.admin_hosts.as_ref(),
+            "PLUGIN_DIR" => self.plugin_dir.as_ref(),
+            "FAILOVER" => self.failover.as_ref(),
+            "LOG" => self.log.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+/// The raw values, each from the strongest layer that has it.
+#[derive(Debug, Default)]
+pub struct Layers {
+    values: BTreeMap<&'static str, String>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Layers {
+    /// `file` is the text of a configuration file.
+    #[must_use]
+    pub fn new(flags: &Flags, env: &dyn Env, file: Option<(&Path, &str)>) -> Self {
+        let mut layers = Self::default();
+        if let Some((path, text)) = file {
+            layers.add_file(path, text);
+        }
+        for key in KEYS {
+            // `make` passes a variable that nobody set as an empty one.
+            let strong = flags.get(key).cloned().or_else(|| env.get(key)).filter(|value| !value.trim().is_empty());
+            if let Some(value) = strong {
+                layers.values.insert(key, value.trim().to_owned());
+            }
+        }
+        layers
+    }
+
+    /// Reads the file that the flags name, or the default one when there is one.
+    #[must_use]
+    pub fn read(flags: &Flags, env: &dyn Env) -> Self {
+        let path = flags.config.clone().unwrap_or_else(|| DEFAULT_FILE.into());
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Self::new(flags, env, Some((&path, &text))),
+            Err(error) if flags.config.is_some() => {
+                let mut layers = Self::new(flags, env, None);
+                layers.mistakes.push(Mistake::new(
+                    "--config",
+                    path.display(),
+                    format!("a file that can be read ({error})"),
+                ));
+                layers
+            }
+            Err(_) => Self::new(flags, env, None),
+        }
+    }
+
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<String> {
+        self.values.get(key).cloned()
+    }
+
+    #[must_use]
+    pub fn mistakes(&self) -> &[Mistake] {
+        &self.mistakes
+    }
+
+    fn add_file(&mut self, path: &Path, text: &str) {
+        let table: toml::Table = match text.parse() {
+            Ok(table) => table,
+            Err(error) => {
+                let expected = format!("a TOML file ({})", error.message());
+                return self.mistakes.push(Mistake::new("the configuration file", path.display(), expected));
+            }
+        };
+        for (name, value) in table {
+            let key = KEYS.into_iter().find(|key| key.to_ascii_lowercase() == name);
+            match (key, scalar(&value)) {
+                (Some(key), Some(text)) => drop(self.values.insert(key, text)),
+                (Some(key), None) => self.mistakes.push(Mistake::new(key, value.type_str(), "a single value")),
+                (None, _) => {
+                    let expected = format!("one of {} in {}", KEYS.join(", ").to_ascii_lowercase(), path.display());
+                    self.mistakes.push(Mistake::new("a key", name, expected));
+                }
+            }
+        }
+    }
+}
+
+fn scalar(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Boolean(on) => Some(on.to_string()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Array(items) => items.iter().map(scalar).collect::<Option<Vec<_>>>().map(|items| items.join(",")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_strongest_layer_wins() {
+        let env = BTreeMap::from([("DB_NAME".into(), "env".into()), ("LOG".into(), "debug".into())]);
+        let flags = Flags { db_name: Some("flag".into()), ..Flags::default() };
+        let file = "db_name = \"file\"\nlog = \"trace\"\nfailover = false\n";
+        let layers = Layers::new(&flags, &env, Some((Path::new("understudy.toml"), file)));
+        assert_eq!(layers.get("DB_NAME").as_deref(), Some("flag"));
+        assert_eq!(layers.get("LOG").as_deref(), Some("debug"));
+        assert_eq!(layers.get("FAILOVER").as_deref(), Some("false"));
+        assert!(layers.mistakes().is_empty());
+    }
+
+    #[test]
+    fn an_unknown_key_or_a_broken_file_is_a_mistake() {
+        let check = |text: &str, expected: &str| {
+            let layers = Layers::new(&Flags::default(), &BTreeMap::new(), Some((Path::new("u.toml"), text)));
+            assert_eq!(layers.mistakes().len(), 1, "{text}");
+            assert!(layers.mistakes()[0].to_string().contains(expected), "{:?}", layers.mistakes());
+        };
+        check("target = \"http://localhost\"", "a key is \"target\"");
+        check("db_name = ", "expected a TOML file");
+        check("db_name = { a = 1 }", "expected a single value");
+    }
+}

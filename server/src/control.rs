@@ -1,0 +1,64 @@
+//! What is ours: the admin API, the live feed, the dashboard. Everything lies behind one guard.
+
+mod api;
+mod dashboard;
+mod error;
+mod guard;
+pub mod live;
+mod present;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::middleware;
+use axum::routing::{get, post, put};
+
+use crate::handles::Handles;
+
+use self::guard::Guard;
+use self::live::Feed;
+
+/// State of all routes.
+#[derive(Debug, Clone)]
+pub struct Control {
+    handles: Arc<Handles>,
+    feed: Arc<Feed>,
+}
+
+impl FromRef<Control> for Arc<Handles> {
+    fn from_ref(control: &Control) -> Self {
+        Arc::clone(&control.handles)
+    }
+}
+
+impl FromRef<Control> for Arc<Feed> {
+    fn from_ref(control: &Control) -> Self {
+        Arc::clone(&control.feed)
+    }
+}
+
+/// The router, and the feed that [`live::run`] has to fill.
+pub fn build(handles: &Arc<Handles>, address: SocketAddr) -> (Router, Arc<Feed>) {
+    let feed = Arc::new(Feed::new());
+    let control = Control { handles: Arc::clone(handles), feed: Arc::clone(&feed) };
+    let guard = Guard::new(&handles.config, address);
+    let router = Router::new()
+        .route("/admin/status", get(api::status))
+        .route("/admin/mode", put(api::set_mode))
+        .route("/admin/endpoints", get(api::endpoints))
+        .route("/admin/endpoints/{id}", get(api::endpoint))
+        .route("/admin/openapi.json", get(api::openapi))
+        .route("/admin/traffic", get(api::traffic))
+        .route("/admin/plugins", get(api::plugins))
+        .route("/admin/twin/reset", post(api::reset_twin))
+        .route("/admin/healthz", get(api::alive))
+        .route("/admin/readyz", get(api::alive))
+        .route("/admin/ws", get(live::connect))
+        .method_not_allowed_fallback(error::wrong_method)
+        .with_state(control)
+        .merge(dashboard::router(handles))
+        .layer(middleware::from_fn_with_state(Arc::new(guard), guard::check));
+    (router, feed)
+}

@@ -1,0 +1,110 @@
+//! Mounts the dashboard: rendered pages, their server functions, and the files that cargo-leptos built.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use leptos::config::LeptosOptions;
+use leptos::prelude::provide_context;
+use leptos_axum::{LeptosRoutes, generate_route_list};
+use tower_http::services::ServeDir;
+use tower_http::set_header::SetResponseHeaderLayer;
+use understudy_app::backend::{Backend, SharedBackend};
+use understudy_app::{App, shell};
+use understudy_types::{EndpointDetail, EndpointSummary, ErrorDetail, Mode, Status, TrafficRow};
+
+use super::error::{ApiError, unknown_path};
+use super::present;
+use crate::handles::Handles;
+
+/// Read when the server is started on its own; under cargo-leptos the environment says it all.
+const OPTIONS_FILE: &str = "Leptos.toml";
+const OUTPUT_NAME: &str = "understudy";
+const PACKAGE_DIR: &str = "admin/pkg";
+const SITE_ROOT: &str = "target/site";
+
+/// Pages, server functions and files. What is none of them is answered in the error envelope.
+pub(super) fn router(handles: &Arc<Handles>) -> Router {
+    let options = options();
+    let files = ServeDir::new(&*options.site_root)
+        .append_index_html_on_directories(false)
+        .precompressed_br()
+        .precompressed_gzip()
+        .call_fallback_on_method_not_allowed(true)
+        .fallback(axum::routing::any(unknown_path));
+    let backend: SharedBackend = Arc::new(Deck(Arc::clone(handles)));
+    let context = move || provide_context(Arc::clone(&backend));
+    let document = {
+        let options = options.clone();
+        move || shell(options.clone())
+    };
+    // The names of the files stay the same from one build to the next, so a browser has to ask.
+    let revalidate =
+        SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Router::new()
+        .leptos_routes_with_context(&options, generate_route_list(App), context, document)
+        .with_state(options)
+        .fallback_service(files)
+        .layer(revalidate)
+}
+
+/// From `Leptos.toml` or the environment; without either, what the build uses.
+fn options() -> LeptosOptions {
+    let file = Path::new(OPTIONS_FILE).exists().then_some(OPTIONS_FILE);
+    let read = leptos::config::get_configuration(file).map(|read| read.leptos_options);
+    let mut options = read.ok().filter(|options| !options.output_name.is_empty()).unwrap_or_else(|| {
+        LeptosOptions::builder().output_name(OUTPUT_NAME).site_root(SITE_ROOT).site_pkg_dir(PACKAGE_DIR).build()
+    });
+    // What Leptos takes when nobody says otherwise is the working directory, which may hold anything.
+    if matches!(&*options.site_root, "" | ".") {
+        options.site_root = SITE_ROOT.into();
+    }
+    if !Path::new(&*options.site_root).is_dir()
+        && let Some(found) = beside_executable()
+    {
+        options.site_root = found.to_string_lossy().into();
+    }
+    options
+}
+
+/// `site` beside the program or one folder up, as it lies in a build folder.
+fn beside_executable() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    program.ancestors().skip(1).take(2).map(|dir| dir.join("site")).find(|site| site.is_dir())
+}
+
+/// The server, as the dashboard sees it.
+struct Deck(Arc<Handles>);
+
+impl Backend for Deck {
+    fn status(&self) -> Status {
+        self.0.status()
+    }
+
+    fn set_mode(&self, mode: Mode) -> Pin<Box<dyn Future<Output = Result<Status, ErrorDetail>> + Send + '_>> {
+        Box::pin(async move {
+            self.0.set_mode(mode).await.map_err(|error| ApiError::from(error).detail())?;
+            Ok(self.0.status())
+        })
+    }
+
+    fn endpoints(&self) -> Vec<EndpointSummary> {
+        self.0.snapshot.load().contract.endpoints().iter().map(present::summary).collect()
+    }
+
+    fn endpoint(&self, id: &str) -> Option<EndpointDetail> {
+        self.0.snapshot.load().contract.endpoint(id).map(present::detail)
+    }
+
+    fn recent(&self, limit: usize) -> Vec<TrafficRow> {
+        self.0.traffic.page(None, limit)
+    }
+
+    /// Under one address the page's own is right, in the words of whoever opened it.
+    fn api_url(&self) -> Option<String> {
+        self.0.config.admin.map(|_| format!("http://{}", self.0.config.listen))
+    }
+}

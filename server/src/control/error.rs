@@ -1,0 +1,98 @@
+//! The one place where an error of the admin API becomes a response.
+
+use axum::Json;
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use understudy_types::{ErrorBody, ErrorDetail};
+
+use crate::store::StoreError;
+
+/// Everything the admin API refuses, in one envelope.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApiError {
+    #[error("nothing is at {0}")]
+    UnknownPath(String),
+    #[error("{method} does not fit {path}")]
+    WrongMethod { method: Method, path: String },
+    #[error("no endpoint has the id {0:?}")]
+    UnknownEndpoint(String),
+    #[error("the body is not JSON: {0}")]
+    NotJson(serde_json::Error),
+    #[error("{field} is {given}: expected one of {}", allowed.join(", "))]
+    NotAllowed { field: &'static str, given: Value, allowed: &'static [&'static str] },
+    #[error("{name} is {given:?}: expected {expected}")]
+    BadParameter { name: &'static str, given: String, expected: &'static str },
+    #[error("the host {0:?} is not one of this server's names; ADMIN_HOSTS can add it")]
+    ForeignHost(String),
+    #[error("a page of another site must not do this")]
+    ForeignOrigin,
+    #[error("a token is needed: send it as `Authorization: Bearer …`, or open the dashboard once with `?token=…`")]
+    NoToken,
+    #[error("failed to {0}")]
+    Store(#[from] StoreError),
+}
+
+impl ApiError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::UnknownPath(_) | Self::UnknownEndpoint(_) => StatusCode::NOT_FOUND,
+            Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotJson(_) | Self::BadParameter { .. } => StatusCode::BAD_REQUEST,
+            Self::NotAllowed { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::ForeignHost(_) | Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::NoToken => StatusCode::UNAUTHORIZED,
+            Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownPath(_) => "unknown_path",
+            Self::WrongMethod { .. } => "wrong_method",
+            Self::UnknownEndpoint(_) => "unknown_endpoint",
+            Self::NotJson(_) => "not_json",
+            Self::NotAllowed { .. } => "not_allowed",
+            Self::BadParameter { .. } => "bad_parameter",
+            Self::ForeignHost(_) => "foreign_host",
+            Self::ForeignOrigin => "foreign_origin",
+            Self::NoToken => "no_token",
+            Self::Store(_) => "store_failed",
+        }
+    }
+
+    /// What goes into the envelope.
+    pub(super) fn detail(&self) -> ErrorDetail {
+        ErrorDetail { code: self.code().into(), message: self.to_string(), details: self.details() }
+    }
+
+    fn details(&self) -> Value {
+        match self {
+            Self::NotAllowed { field, given, allowed } => json!({ "field": field, "given": given, "allowed": allowed }),
+            _ => Value::Null,
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        if status.is_server_error() {
+            tracing::error!(error = %self, "answer an admin request");
+        }
+        let mut response = (status, Json(ErrorBody { error: self.detail() })).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = axum::http::HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(axum::http::header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+pub(super) async fn unknown_path(uri: Uri) -> ApiError {
+    ApiError::UnknownPath(uri.path().to_owned())
+}
+
+pub(super) async fn wrong_method(method: Method, uri: Uri) -> ApiError {
+    ApiError::WrongMethod { method, path: uri.path().to_owned() }
+}

@@ -1,0 +1,121 @@
+//! What every request and every task shares.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use http::Method;
+use http::uri::PathAndQuery;
+use understudy_contract::Contract;
+use understudy_contract::twin::{Behaviour, State};
+use understudy_plugin_host::PluginHost;
+use understudy_policy::Mode;
+use understudy_types as types;
+
+use crate::config::{Config, TargetUrl};
+use crate::learner::Intake;
+use crate::proxy::health::Health;
+use crate::proxy::upstream::Client;
+use crate::redact::Redactor;
+use crate::snapshot::{Snapshot, policy_mode, types_mode};
+use crate::stats::Stats;
+use crate::store::{Store, StoreError};
+use crate::traffic::Traffic;
+
+/// One per running server.
+pub struct Handles {
+    pub config: Config,
+    pub target: TargetUrl,
+    pub client: Client,
+    pub health: Health,
+    pub snapshot: ArcSwap<Snapshot>,
+    /// Goes with the behaviour in the snapshot: whoever replaces one replaces the other under this lock.
+    pub twin_state: Mutex<State>,
+    pub redactor: Redactor,
+    /// The same for every start of a project, so that the twin repeats itself.
+    pub seed: u64,
+    pub intake: Intake,
+    pub stats: Arc<Stats>,
+    pub traffic: Arc<Traffic>,
+    pub plugins: PluginHost,
+    pub store: Store,
+    pub started: Instant,
+    pub next_id: AtomicU64,
+}
+
+impl std::fmt::Debug for Handles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handles").field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+impl Handles {
+    pub fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    #[must_use]
+    pub fn twin_knows(&self, method: &Method, target: &PathAndQuery) -> bool {
+        self.snapshot.load().contract.find(method.as_str(), target.path()).is_some()
+    }
+
+    /// Takes effect when it is stored: a restart does not undo it.
+    pub async fn set_mode(&self, mode: types::Mode) -> Result<(), StoreError> {
+        self.store.set_mode(mode).await?;
+        self.snapshot.rcu(|old| Snapshot { mode: policy_mode(mode), ..Snapshot::clone(old) });
+        Ok(())
+    }
+
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.snapshot.load().mode
+    }
+
+    /// Puts a newer contract and behaviour in the place of the current ones.
+    pub fn publish(&self, contract: &Arc<Contract>, behaviour: &Arc<Behaviour>) {
+        let mut state = self.twin_state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.rebase(behaviour, &self.snapshot.load().behaviour);
+        self.snapshot.rcu(|old| Snapshot {
+            contract: Arc::clone(contract),
+            behaviour: Arc::clone(behaviour),
+            ..Snapshot::clone(old)
+        });
+    }
+
+    /// Forgets what only the twin's own answers changed.
+    pub fn reset_twin(&self) {
+        let mut state = self.twin_state.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = State::initial(&self.snapshot.load().behaviour);
+    }
+
+    #[must_use]
+    pub fn status(&self) -> types::Status {
+        let snapshot = self.snapshot.load();
+        types::Status {
+            version: env!("CARGO_PKG_VERSION").into(),
+            project: self.config.project.clone(),
+            mode: types_mode(snapshot.mode),
+            upstream: types::Upstream {
+                url: self.target.to_string(),
+                sample: self.config.target.is_none(),
+                health: self.health.health(),
+                breaker: self.health.breaker(),
+                latency_ms: self.health.latency_ms(),
+                last_error: self.health.last_error(),
+            },
+            learner: self.stats.learner(),
+            counters: self.stats.counters(),
+            endpoints: snapshot.contract.endpoints().len() as u64,
+            uptime_seconds: self.started.elapsed().as_secs(),
+            memory_bytes: memory_bytes(),
+        }
+    }
+}
+
+/// Resident memory, where `/proc` tells it.
+fn memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}

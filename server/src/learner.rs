@@ -1,0 +1,184 @@
+//! Turns exchanges into contract changes, beside the traffic and never in its way.
+//!
+//! Two threads. The intake redacts, makes the row of the traffic list and passes the exchange on; the learner learns it and,
+//! when it is quiet or has waited long enough, computes contract and behaviour anew, stores, and swaps the snapshot.
+//! Exchanges count as learned only after that, so "nothing pending" means that the twin knows all of it.
+
+pub mod convert;
+mod decode;
+mod intake;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use understudy_contract::twin::{Behaviour, Journal};
+use understudy_contract::{Exchange, Model};
+use understudy_plugin_host::PluginHost;
+use understudy_types::TrafficRow;
+
+pub use intake::{Inbox, Intake};
+
+use crate::handles::Handles;
+use crate::store::Batch;
+
+/// So long nothing must come before the work on the snapshot begins: calls often come in bursts.
+const QUIET: Duration = Duration::from_millis(40);
+/// A busy learner publishes this often.
+const LATEST: Duration = Duration::from_millis(500);
+/// Computing the snapshot may take this share of the time at most: one part in five.
+const REST_PER_WORK: u32 = 4;
+/// Between the two threads. The intake waits when it is full, and then the queue in front of it fills up and sheds.
+const BETWEEN: usize = 1024;
+
+/// Rows and exchanges on their way from the intake.
+enum Item {
+    Learn(Box<Exchange>, TrafficRow),
+    Show(TrafficRow),
+}
+
+/// What was learned so far, as the store gave it back.
+#[derive(Debug, Default)]
+pub struct Knowledge {
+    pub model: Model,
+    pub journal: Journal,
+}
+
+/// Both threads. They end after [`Intake::close`].
+#[derive(Debug)]
+pub struct Learner {
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Learner {
+    pub fn spawn(handles: &Arc<Handles>, inbox: Inbox, knowledge: Knowledge) -> std::io::Result<Self> {
+        let (items, between) = std::sync::mpsc::sync_channel(BETWEEN);
+        let (intake, learner) = (Arc::clone(handles), Arc::clone(handles));
+        let spawn =
+            |name: &str, work: Box<dyn FnOnce() + Send>| std::thread::Builder::new().name(name.into()).spawn(work);
+        let threads = vec![
+            spawn("understudy-intake", Box::new(move || intake::run(&intake, &inbox, &items)))?,
+            spawn("understudy-learner", Box::new(move || run(&learner, &between, knowledge)))?,
+        ];
+        Ok(Self { threads })
+    }
+
+    /// Waits until everything that was offered is learned and stored. The intake must have been closed.
+    pub fn join(self) {
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the learner panicked; see above");
+            }
+        }
+    }
+}
+
+/// What plugins said of paths, so that each is asked about once: for one method and path the answer never changes.
+#[derive(Default)]
+struct Templates(HashMap<(String, String), Option<Vec<String>>>);
+
+impl Templates {
+    /// Past this many paths it starts over; asking again is only slower.
+    const MAX: usize = 8192;
+
+    /// What a plugin says about the path. It may take its time: only the learner waits.
+    fn of(&mut self, plugins: &PluginHost, exchange: &Exchange) -> Option<&[String]> {
+        if !plugins.normalizes() {
+            return None;
+        }
+        if self.0.len() >= Self::MAX {
+            self.0.clear();
+        }
+        let (method, path) = (&exchange.request.method, exchange.request.path());
+        let known = self.0.entry((method.clone(), path.to_owned()));
+        let asked = known.or_insert_with(|| {
+            let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+            plugins.normalize(method, &segments)
+        });
+        asked.as_deref()
+    }
+}
+
+/// Learned but not yet published.
+#[derive(Default)]
+struct Unpublished {
+    since: Option<Instant>,
+    learned: u64,
+    batch: Batch,
+}
+
+impl Unpublished {
+    /// When to publish if nothing more comes, and when at the latest.
+    fn due(&self, last: Instant, not_before: Instant) -> Option<(Instant, Instant)> {
+        let latest = (self.since? + LATEST).max(not_before);
+        Some(((last + QUIET).max(not_before).min(latest), latest))
+    }
+}
+
+fn run(handles: &Handles, items: &Receiver<Item>, mut knowledge: Knowledge) {
+    let mut unpublished = Unpublished::default();
+    let mut templates = Templates::default();
+    let mut not_before = Instant::now();
+    loop {
+        let last = Instant::now();
+        let due = unpublished.due(last, not_before);
+        let item = match due {
+            None => items.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some((quiet, _)) => items.recv_timeout(quiet.saturating_duration_since(last)),
+        };
+        let publish_now = match item {
+            Ok(item) => {
+                take(handles, item, &mut knowledge, &mut templates, &mut unpublished);
+                due.is_some_and(|(_, latest)| Instant::now() >= latest)
+            }
+            Err(RecvTimeoutError::Timeout) => true,
+            Err(RecvTimeoutError::Disconnected) => return publish(handles, &knowledge, &mut unpublished),
+        };
+        if publish_now {
+            let began = Instant::now();
+            publish(handles, &knowledge, &mut unpublished);
+            not_before = Instant::now() + began.elapsed() * REST_PER_WORK;
+        }
+    }
+}
+
+fn take(
+    handles: &Handles,
+    item: Item,
+    knowledge: &mut Knowledge,
+    templates: &mut Templates,
+    unpublished: &mut Unpublished,
+) {
+    unpublished.since.get_or_insert_with(Instant::now);
+    match item {
+        Item::Learn(exchange, row) => {
+            knowledge.model.learn_as(&exchange, templates.of(&handles.plugins, &exchange));
+            knowledge.journal.push(Exchange::clone(&exchange));
+            unpublished.learned += 1;
+            unpublished.batch.exchanges.push(*exchange);
+            unpublished.batch.traffic.push(row);
+        }
+        Item::Show(row) => unpublished.batch.traffic.push(row),
+    }
+}
+
+/// Computes, swaps, stores; then, and not before, the exchanges count as learned.
+fn publish(handles: &Handles, knowledge: &Knowledge, unpublished: &mut Unpublished) {
+    let learned = std::mem::take(&mut unpublished.learned);
+    unpublished.since = None;
+    let mut batch = std::mem::take(&mut unpublished.batch);
+    if learned > 0 {
+        let contract = Arc::new(knowledge.model.contract());
+        let behaviour = Arc::new(Behaviour::mine(&knowledge.journal, &contract));
+        handles.publish(&contract, &behaviour);
+        batch.model = Some(knowledge.model.encode());
+        batch.oldest_exchange = knowledge.journal.oldest();
+    }
+    if let Err(error) = handles.store.save(batch) {
+        // What was learned stays in memory, and the next batch brings the whole model again.
+        tracing::error!(%error, learned, "store what was learned");
+    }
+    handles.stats.learned(learned);
+}

@@ -1,0 +1,16 @@
+//! The shell around the pure crates: sockets, files, threads, time. `ARCHITECTURE.md` beside this crate is the map.
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod control;
+pub mod handles;
+pub mod learner;
+pub mod listen;
+pub mod proxy;
+pub mod redact;
+pub mod sample;
+pub mod snapshot;
+pub mod stats;
+pub mod store;
+pub mod traffic;

@@ -1,0 +1,310 @@
+//! Bodies stream through frame by frame; a tee keeps reference-counted clones of the frames up to a cap.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::exchange::Recording;
+
+/// What the learner looks at of one body. Longer ones pass in full and are not learned.
+pub const CAPTURE_LIMIT_BYTES: usize = 1 << 20;
+
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The kept part of a body.
+#[derive(Debug, Default)]
+pub struct Captured {
+    frames: Vec<Bytes>,
+    len: usize,
+    /// The cap was passed, or the body broke off.
+    pub truncated: bool,
+}
+
+impl Captured {
+    fn push(&mut self, data: &Bytes) {
+        if self.truncated || data.is_empty() {
+            return;
+        }
+        if self.len + data.len() > CAPTURE_LIMIT_BYTES {
+            self.truncated = true;
+            return;
+        }
+        self.len += data.len();
+        self.frames.push(data.clone());
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// One piece; copies only when there are several frames.
+    #[must_use]
+    pub fn concat(mut self) -> Bytes {
+        if self.frames.len() == 1 {
+            return self.frames.swap_remove(0);
+        }
+        let mut whole = BytesMut::with_capacity(self.len);
+        for frame in &self.frames {
+            whole.extend_from_slice(frame);
+        }
+        whole.freeze()
+    }
+}
+
+impl From<Bytes> for Captured {
+    fn from(bytes: Bytes) -> Self {
+        let mut captured = Self::default();
+        captured.push(&bytes);
+        captured
+    }
+}
+
+/// The body of a request, shared between the client that sends it upstream and us, who need it back when upstream fails.
+/// The lock belongs to this one exchange and is never contended while things go well.
+#[derive(Debug)]
+pub struct Tap(Mutex<TapState>);
+
+#[derive(Debug)]
+struct TapState {
+    incoming: Incoming,
+    captured: Captured,
+    ended: bool,
+    /// Set once upstream is out of the play: a late poll of its connection must not take frames or our waker away.
+    taken_back: bool,
+}
+
+/// Why the body of a request could not be had in one piece.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    #[error("the request body is larger than {CAPTURE_LIMIT_BYTES} bytes, more than the twin reads")]
+    TooLarge,
+    #[error("the request body broke off: {0}")]
+    Broken(#[from] hyper::Error),
+}
+
+impl Tap {
+    pub fn new(incoming: Incoming) -> Arc<Self> {
+        let state = TapState { incoming, captured: Captured::default(), ended: false, taken_back: false };
+        Arc::new(Self(Mutex::new(state)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, TapState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What has passed so far; a body that has not ended counts as cut.
+    pub fn take(&self) -> Captured {
+        let mut state = self.lock();
+        let ended = state.ended || state.incoming.is_end_stream();
+        let mut captured = std::mem::take(&mut state.captured);
+        captured.truncated |= !ended;
+        captured
+    }
+
+    /// Takes the body back from upstream and reads the rest of it.
+    pub async fn collect(&self) -> Result<Bytes, CollectError> {
+        self.lock().taken_back = true;
+        loop {
+            let frame = std::future::poll_fn(|cx| self.lock().poll_frame(cx)).await;
+            let truncated = self.lock().captured.truncated;
+            match frame {
+                _ if truncated => return Err(CollectError::TooLarge),
+                Some(frame) => drop(frame?),
+                None => break,
+            }
+        }
+        let mut state = self.lock();
+        let whole = std::mem::take(&mut state.captured).concat();
+        // The learner and the traffic list look at it again later.
+        state.captured.push(&whole);
+        Ok(whole)
+    }
+}
+
+impl TapState {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    self.captured.push(data);
+                }
+            }
+            Some(Err(_)) => self.captured.truncated = true,
+            None => self.ended = true,
+        }
+        Poll::Ready(frame)
+    }
+}
+
+/// A request body on its way upstream.
+#[derive(Debug)]
+pub enum Outgoing {
+    Empty,
+    Tapped(Arc<Tap>),
+}
+
+impl HttpBody for Outgoing {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.get_mut() {
+            Self::Empty => Poll::Ready(None),
+            Self::Tapped(tap) => {
+                let mut state = tap.lock();
+                if state.taken_back {
+                    return Poll::Ready(Some(Err("the request body was taken back".into())));
+                }
+                state.poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(Into::into)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Tapped(tap) => tap.lock().incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Tapped(tap) => tap.lock().incoming.size_hint(),
+        }
+    }
+}
+
+/// An upstream body on its way downstream. When it ends, or is given up, the exchange is finished.
+#[derive(Debug)]
+pub struct Tee {
+    incoming: Incoming,
+    captured: Captured,
+    bytes: u64,
+    recording: Option<Recording>,
+}
+
+impl Tee {
+    pub fn new(incoming: Incoming, recording: Recording) -> Self {
+        let mut tee = Self { incoming, captured: Captured::default(), bytes: 0, recording: Some(recording) };
+        tee.finish_at_end();
+        tee
+    }
+
+    /// Finishing before the last frame leaves us means that a client that has its whole answer finds it counted.
+    fn finish_at_end(&mut self) {
+        if self.incoming.is_end_stream() {
+            self.finish(true);
+        }
+    }
+
+    fn finish(&mut self, complete: bool) {
+        if let Some(recording) = self.recording.take() {
+            self.captured.truncated |= !complete;
+            recording.finish(std::mem::take(&mut self.captured), self.bytes);
+        }
+    }
+}
+
+impl Drop for Tee {
+    fn drop(&mut self) {
+        let complete = self.incoming.is_end_stream();
+        self.finish(complete);
+    }
+}
+
+impl HttpBody for Tee {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let tee = self.get_mut();
+        let frame = ready!(Pin::new(&mut tee.incoming).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    tee.bytes += data.remaining() as u64;
+                    tee.captured.push(data);
+                }
+                tee.finish_at_end();
+            }
+            Some(Err(_)) => tee.finish(false),
+            None => tee.finish(true),
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+/// The body of every answer we give.
+#[derive(Debug)]
+pub enum Body {
+    Upstream(Box<Tee>),
+    Whole(Option<Bytes>),
+    Control(axum::body::Body),
+}
+
+impl Body {
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self::Whole(None)
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole((!bytes.is_empty()).then_some(bytes))
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.get_mut() {
+            Self::Upstream(tee) => Pin::new(tee.as_mut()).poll_frame(cx),
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Control(body) => {
+                Pin::new(body).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(Into::into)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Upstream(tee) => tee.is_end_stream(),
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Control(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Upstream(tee) => tee.size_hint(),
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Self::Control(body) => body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The one place where what happened becomes a response.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use understudy_types::{ErrorBody, ErrorDetail, Source};
+
+use super::body::{Body, CollectError};
+use super::upstream::UpstreamError;
+
+/// Who answered: `upstream`, `twin`, `fault`, or `none` for a refusal of our own.
+pub const SOURCE: HeaderName = HeaderName::from_static("x-understudy-source");
+/// Why that one, in a few words.
+pub const REASON: HeaderName = HeaderName::from_static("x-understudy-reason");
+/// How far a twin's answer can be relied on, 0 to 1.
+pub const CONFIDENCE: HeaderName = HeaderName::from_static("x-understudy-confidence");
+
+/// Says who answered and why. An upstream that is itself an Understudy does not speak for us.
+pub fn label(headers: &mut HeaderMap, source: Source, reason: &str) {
+    headers.insert(SOURCE, HeaderValue::from_static(source_word(source)));
+    headers.insert(REASON, reason_value(reason));
+}
+
+#[must_use]
+pub const fn source_word(source: Source) -> &'static str {
+    match source {
+        Source::Upstream => "upstream",
+        Source::Twin => "twin",
+        Source::Fault => "fault",
+        Source::None => "none",
+    }
+}
+
+/// A field value cannot hold everything a path can.
+fn reason_value(reason: &str) -> HeaderValue {
+    let visible: String = reason.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).collect();
+    HeaderValue::try_from(visible).unwrap_or_else(|_| HeaderValue::from_static("unspeakable"))
+}
+
+/// Why we give no answer of the API's.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    #[error("{0}, and failover is off")]
+    Upstream(UpstreamError),
+    #[error("{0}, and the twin cannot stand in: {1}")]
+    NoStandIn(Cow<'static, str>, understudy_contract::twin::Refusal),
+    #[error("{0}")]
+    Twin(understudy_contract::twin::Refusal),
+    #[error("{0}")]
+    Body(#[from] CollectError),
+    #[error("CONNECT asks for a tunnel, and this is a reverse proxy")]
+    Connect,
+    #[error("the request target {0:?} names no path")]
+    Target(String),
+}
+
+impl Refusal {
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Upstream(_) | Self::NoStandIn(..) => StatusCode::BAD_GATEWAY,
+            Self::Twin(_) => StatusCode::NOT_IMPLEMENTED,
+            Self::Body(CollectError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body(CollectError::Broken(_)) | Self::Target(_) => StatusCode::BAD_REQUEST,
+            Self::Connect => StatusCode::METHOD_NOT_ALLOWED,
+        }
+    }
+
+    /// A stable word for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        use understudy_contract::twin::Refusal as Twin;
+        match self {
+            Self::Upstream(_) => "upstream_failed",
+            Self::NoStandIn(..) => "upstream_failed_and_no_twin",
+            Self::Twin(Twin::UnknownEndpoint { .. }) => "unknown_endpoint",
+            Self::Twin(Twin::ThinEvidence { .. }) => "thin_evidence",
+            Self::Body(CollectError::TooLarge) => "body_too_large",
+            Self::Body(CollectError::Broken(_)) => "body_broken",
+            Self::Connect => "connect_refused",
+            Self::Target(_) => "bad_target",
+        }
+    }
+
+    /// The answer that says so. `headers` are for the traffic list.
+    #[must_use]
+    pub fn response(&self) -> Response<Body> {
+        let mut response = error_response(self.status(), self.code(), &self.to_string(), serde_json::Value::Null);
+        label(response.headers_mut(), Source::None, &self.to_string());
+        response
+    }
+}
+
+/// The error envelope as a whole response.
+#[must_use]
+pub fn error_response(status: StatusCode, code: &str, message: &str, details: serde_json::Value) -> Response<Body> {
+    let body = ErrorBody { error: ErrorDetail { code: code.into(), message: message.into(), details } };
+    let bytes = serde_json::to_vec(&body).expect("the envelope has string keys only");
+    let mut response = Response::new(Body::from(Bytes::from(bytes)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_always_a_field_value() {
+        let check = |reason: &str, expected: &str| assert_eq!(reason_value(reason), expected);
+        check("read posts/7", "read posts/7");
+        check("read caf\u{e9}/\n", "read caf?/?");
+    }
+
+    #[test]
+    fn an_upstream_that_labels_itself_is_relabelled() {
+        let mut headers = HeaderMap::new();
+        headers.append(SOURCE, HeaderValue::from_static("twin"));
+        headers.append(SOURCE, HeaderValue::from_static("fault"));
+        label(&mut headers, Source::Upstream, "proxy mode");
+        assert_eq!(headers.get_all(SOURCE).iter().collect::<Vec<_>>(), ["upstream"]);
+    }
+}

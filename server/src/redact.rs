@@ -1,0 +1,400 @@
+//! Takes credentials out of what is stored, shown or handed to the twin.
+//!
+//! A value is replaced by a keyed token, the same value always by the same one, so that "the token that the login gave"
+//! can still be recognised in a later header although nobody can tell what it was. A token is left alone when it comes by
+//! again: redacting twice changes nothing.
+
+mod json;
+mod names;
+
+use std::path::Path;
+use std::{fs, io};
+
+use bytes::Bytes;
+use percent_encoding::percent_decode_str;
+use understudy_contract::{Body, Exchange, Headers, Request};
+
+pub use names::is_secret_name;
+
+const PREFIX: &str = "rd_";
+/// 119 bits: no two values of a project get the same token.
+const DIGEST_CHARS: usize = 20;
+/// Shows that a token is one of ours: a client cannot make one up without the key.
+const CHECK_CHARS: usize = 4;
+const TOKEN_CHARS: usize = PREFIX.len() + DIGEST_CHARS + CHECK_CHARS;
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// Knows a project's key. Without the key tokens tell nothing, not even to someone who guesses at short passwords.
+#[derive(Clone)]
+pub struct Redactor {
+    key: [u8; 32],
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Redactor")
+    }
+}
+
+impl Redactor {
+    #[must_use]
+    pub fn new(key: [u8; 32]) -> Self {
+        Self { key }
+    }
+
+    /// Reads the key file beside a project, or makes one that only its owner can read.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        match fs::read(path) {
+            Ok(bytes) => {
+                let key = bytes.try_into().map_err(|_| io::Error::other("the key file does not hold 32 bytes"))?;
+                Ok(Self { key })
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::create(path),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn create(path: &Path) -> io::Result<Self> {
+        use std::io::Write;
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(io::Error::other)?;
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path)?;
+        file.write_all(&key)?;
+        file.sync_all()?;
+        Ok(Self { key })
+    }
+
+    /// The token of a value; of a token it is that token. Empty values hide nothing.
+    #[must_use]
+    pub fn token(&self, value: &str) -> String {
+        if value.is_empty() || self.is_token(value) {
+            return value.to_owned();
+        }
+        self.seal(&self.digits::<DIGEST_CHARS>("value", value))
+    }
+
+    /// A new credential for the twin to give out: a token from the start.
+    #[must_use]
+    pub fn mint(&self, nonce: u64) -> String {
+        self.seal(&self.digits::<DIGEST_CHARS>("mint", &nonce.to_string()))
+    }
+
+    fn seal(&self, digest: &str) -> String {
+        format!("{PREFIX}{digest}{}", self.digits::<CHECK_CHARS>("check", digest))
+    }
+
+    fn is_token(&self, value: &str) -> bool {
+        let Some(rest) = value.strip_prefix(PREFIX) else { return false };
+        if value.len() != TOKEN_CHARS || !value.is_ascii() {
+            return false;
+        }
+        let (digest, check) = rest.split_at(DIGEST_CHARS);
+        self.digits::<CHECK_CHARS>("check", digest) == check
+    }
+
+    /// `purpose` keeps the uses of the key apart.
+    fn digits<const N: usize>(&self, purpose: &str, text: &str) -> String {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(purpose.as_bytes()).update(&[0]).update(text.as_bytes());
+        let mut bytes = [0; N];
+        hasher.finalize_xof().fill(&mut bytes);
+        // The slight bias of the remainder takes a fraction of a bit.
+        bytes.iter().map(|byte| char::from(BASE62[usize::from(*byte) % 62])).collect()
+    }
+
+    pub fn exchange(&self, exchange: &mut Exchange) {
+        // `"password": ["can't be blank"]` in a refusal is what a person is told, and no secret unless it repeats one.
+        let refused = exchange.response.status >= 400;
+        let sent = if refused { secrets_of(&exchange.request.body) } else { Vec::new() };
+        self.request(&mut exchange.request);
+        self.headers(&mut exchange.response.headers);
+        self.body(&exchange.response.headers, &mut exchange.response.body, &|value| {
+            refused && is_prose(value) && !sent.iter().any(|secret| value.contains(secret.as_str()))
+        });
+    }
+
+    pub fn request(&self, request: &mut Request) {
+        if let Some(target) = self.target(&request.target) {
+            request.target = target;
+        }
+        self.headers(&mut request.headers);
+        self.body(&request.headers, &mut request.body, &|_| false);
+    }
+
+    /// `None` when there is nothing to take out.
+    fn target(&self, target: &str) -> Option<String> {
+        let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let segments: Vec<String> = path.split('/').map(|segment| self.if_credential(segment)).collect();
+        let path = segments.join("/");
+        let redacted = match query {
+            Some(query) => format!("{path}?{}", self.pairs(query)),
+            None => path,
+        };
+        (redacted != target).then_some(redacted)
+    }
+
+    /// `name=value` pairs of a query or a form. The pairs that stay keep their spelling.
+    fn pairs(&self, text: &str) -> String {
+        let redact = |pair: &str| {
+            let Some((name, value)) = pair.split_once('=') else { return pair.to_owned() };
+            let decoded_name = decode(name);
+            let decoded = decode(value);
+            if is_secret_name(&decoded_name) {
+                return format!("{name}={}", self.token(&decoded));
+            }
+            if looks_like_credential(&decoded) { format!("{name}={}", self.token(&decoded)) } else { pair.to_owned() }
+        };
+        text.split('&').map(redact).collect::<Vec<_>>().join("&")
+    }
+
+    fn headers(&self, headers: &mut Headers) {
+        for (name, value) in &mut headers.0 {
+            *value = match name.as_str() {
+                "authorization" | "proxy-authorization" => self.authorization(value),
+                "cookie" => value.split(';').map(|pair| self.cookie(pair)).collect::<Vec<_>>().join(";"),
+                "set-cookie" => match value.split_once(';') {
+                    Some((pair, attributes)) => format!("{};{attributes}", self.cookie(pair)),
+                    None => self.cookie(value),
+                },
+                "location" | "content-location" | "referer" => match self.url(value) {
+                    Some(redacted) => redacted,
+                    None => continue,
+                },
+                _ if names::is_secret_header(name) => self.token(value.trim()),
+                _ if looks_like_credential(value.trim()) => self.token(value.trim()),
+                _ => continue,
+            };
+        }
+    }
+
+    /// The scheme word stays, so that the twin knows the dialect.
+    fn authorization(&self, value: &str) -> String {
+        match value.trim().split_once(' ') {
+            Some((scheme, credential)) => format!("{scheme} {}", self.token(credential.trim())),
+            None => self.token(value.trim()),
+        }
+    }
+
+    fn cookie(&self, pair: &str) -> String {
+        match pair.split_once('=') {
+            Some((name, value)) => format!("{name}={}", self.token(value.trim().trim_matches('"'))),
+            None => pair.to_owned(),
+        }
+    }
+
+    fn url(&self, value: &str) -> Option<String> {
+        let (path, query) = value.split_once('?')?;
+        let redacted = format!("{path}?{}", self.pairs(query));
+        (redacted != value).then_some(redacted)
+    }
+
+    fn if_credential(&self, text: &str) -> String {
+        if looks_like_credential(text) { self.token(text) } else { text.to_owned() }
+    }
+
+    /// Bodies of a kind that cannot be looked into are not kept when a person may have typed a secret into them.
+    /// `harmless` values stay although their name is a secret's.
+    fn body(&self, headers: &Headers, body: &mut Body, harmless: &dyn Fn(&str) -> bool) {
+        if body.bytes.is_empty() {
+            return;
+        }
+        let media_type = headers.get("content-type").map(|_| headers.media_type().unwrap_or_default());
+        let redacted = match media_type.as_deref() {
+            Some("application/x-www-form-urlencoded") => {
+                std::str::from_utf8(&body.bytes).ok().map(|form| self.pairs(form).into_bytes())
+            }
+            Some(form) if form.starts_with("multipart/") => {
+                *body = Body { bytes: Bytes::new(), truncated: true };
+                return;
+            }
+            // Many clients send JSON without saying so, and whatever is not JSON passes unchanged.
+            _ => {
+                let token = |value: &str| if harmless(value) { value.to_owned() } else { self.token(value) };
+                json::redact(&body.bytes, &token, &looks_like_credential)
+            }
+        };
+        if let Some(redacted) = redacted {
+            body.bytes = Bytes::from(redacted);
+        }
+    }
+}
+
+/// The secrets that a request body names, as they came.
+fn secrets_of(body: &Body) -> Vec<String> {
+    let found = std::cell::RefCell::new(Vec::new());
+    let note = |value: &str| {
+        found.borrow_mut().push(value.to_owned());
+        value.to_owned()
+    };
+    json::redact(&body.bytes, &note, &looks_like_credential);
+    let pairs = form_urlencoded::parse(&body.bytes).filter(|(name, value)| is_secret_name(name) && !value.is_empty());
+    found.borrow_mut().extend(pairs.map(|(_, value)| value.into_owned()));
+    found.into_inner()
+}
+
+/// A sentence, or a code such as `too_short`.
+fn is_prose(value: &str) -> bool {
+    value.contains(' ') || value.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+fn decode(text: &str) -> String {
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
+}
+
+/// A JSON Web Token, wherever it stands.
+fn looks_like_credential(value: &str) -> bool {
+    const MIN_CHARS: usize = 40;
+    value.starts_with("eyJ")
+        && value.len() >= MIN_CHARS
+        && value.bytes().filter(|b| *b == b'.').count() == 2
+        && value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redactor() -> Redactor {
+        Redactor::new([7; 32])
+    }
+
+    fn request(target: &str, headers: &[(&str, &str)], body: &str) -> Request {
+        let headers = Headers(headers.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect());
+        let body = Body { bytes: Bytes::copy_from_slice(body.as_bytes()), truncated: false };
+        Request { method: "POST".into(), target: target.into(), headers, body }
+    }
+
+    fn text(body: &Body) -> &str {
+        std::str::from_utf8(&body.bytes).unwrap()
+    }
+
+    #[test]
+    fn a_token_is_left_alone() {
+        let r = redactor();
+        let token = r.token("hunter2");
+        assert_eq!(token.len(), TOKEN_CHARS);
+        assert_eq!(r.token(&token), token);
+        assert_eq!(r.token("hunter2"), token);
+        assert_ne!(r.token("hunter3"), token);
+        assert_eq!(r.token(&r.mint(1)), r.mint(1));
+        assert_ne!(r.mint(1), r.mint(2));
+    }
+
+    #[test]
+    fn nobody_makes_a_token_without_the_key() {
+        let r = redactor();
+        let other = Redactor::new([8; 32]).token("hunter2");
+        assert_ne!(r.token(&other), other, "a token of another project is a value like any other");
+        let forged = format!("{PREFIX}{}", "a".repeat(24));
+        assert_ne!(r.token(&forged), forged);
+    }
+
+    #[test]
+    fn what_the_login_gave_is_recognised_in_the_header() {
+        let r = redactor();
+        let mut body = request("/login", &[], r#"{"user": {"token" : "abc.def", "password":"x\"y", "name":"token"}}"#);
+        let mut header = request("/me", &[("authorization", "Token abc.def")], "");
+        r.request(&mut body);
+        r.request(&mut header);
+        let token = r.token("abc.def");
+        assert_eq!(header.headers.0[0].1, format!("Token {token}"));
+        assert_eq!(
+            text(&body.body),
+            format!(r#"{{"user": {{"token" : "{token}", "password":"{}", "name":"token"}}}}"#, r.token("x\"y"))
+        );
+    }
+
+    #[test]
+    fn redacting_twice_changes_nothing() {
+        let r = redactor();
+        let jwt = format!("eyJ{}.{}.{}", "a".repeat(20), "b".repeat(20), "c".repeat(20));
+        let mut once = request(
+            &format!("/reset/{jwt}?api_key=k%20y&page=2&x=1"),
+            &[
+                ("cookie", "a=1; sid=\"s3cret\""),
+                ("x-api-key", "k y"),
+                ("authorization", "Basic dTpw"),
+                ("accept", "*/*"),
+            ],
+            r#"{"password":"p","tokens":["a","b"],"n":{"refreshToken":"r"}}"#,
+        );
+        r.request(&mut once);
+        let mut twice = once.clone();
+        r.request(&mut twice);
+        assert_eq!(once, twice);
+        assert_eq!(once.target, format!("/reset/{}?api_key={}&page=2&x=1", r.token(&jwt), r.token("k y")));
+        assert_eq!(once.headers.get("x-api-key"), Some(r.token("k y").as_str()));
+        assert_eq!(once.headers.get("accept"), Some("*/*"));
+        for secret in ["s3cret", "k%20y", "dTpw", "\"p\"", "\"r\"", "eyJ"] {
+            assert!(!format!("{once:?} {}", text(&once.body)).contains(secret), "{secret} is still there");
+        }
+    }
+
+    #[test]
+    fn cookies_keep_their_names_and_attributes() {
+        let r = redactor();
+        let mut headers = Headers(vec![
+            ("set-cookie".into(), "sid=abc; Path=/; HttpOnly".into()),
+            ("cookie".into(), "sid=abc; b=2".into()),
+        ]);
+        r.headers(&mut headers);
+        assert_eq!(headers.0[0].1, format!("sid={}; Path=/; HttpOnly", r.token("abc")));
+        assert_eq!(headers.0[1].1, format!("sid={}; b={}", r.token("abc"), r.token("2")));
+    }
+
+    #[test]
+    fn forms_are_redacted_and_uploads_are_not_kept() {
+        let r = redactor();
+        let mut form = request("/", &[("content-type", "application/x-www-form-urlencoded")], "user=a&password=p+q");
+        r.request(&mut form);
+        assert_eq!(text(&form.body), format!("user=a&password={}", r.token("p q")));
+        let mut upload = request("/", &[("content-type", "multipart/form-data; boundary=x")], "--x\r\n\r\nsecret");
+        r.request(&mut upload);
+        assert_eq!(upload.body, Body { bytes: Bytes::new(), truncated: true });
+    }
+
+    #[test]
+    fn the_key_is_made_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("p.key");
+        let first = Redactor::open(&path).unwrap();
+        assert_eq!(Redactor::open(&path).unwrap().token("a"), first.token("a"));
+        #[cfg(unix)]
+        assert_eq!(std::os::unix::fs::MetadataExt::mode(&fs::metadata(&path).unwrap()) & 0o777, 0o600);
+        fs::write(&path, "short").unwrap();
+        assert!(Redactor::open(&path).is_err());
+    }
+
+    #[test]
+    fn what_a_refusal_says_of_a_secret_stays_unless_it_repeats_it() {
+        let check = |sent: &str, said: &str, stays: bool| {
+            let mut exchange = Exchange {
+                id: 1,
+                received_at_ms: 0,
+                latency_us: 0,
+                request: Request {
+                    method: "POST".into(),
+                    target: "/users".into(),
+                    headers: Headers::default(),
+                    body: Body { bytes: Bytes::from(sent.to_owned()), truncated: false },
+                },
+                response: understudy_contract::Response {
+                    status: 422,
+                    headers: Headers::default(),
+                    body: Body { bytes: Bytes::from(said.to_owned()), truncated: false },
+                },
+            };
+            redactor().exchange(&mut exchange);
+            assert_eq!(exchange.response.body.bytes == said.as_bytes(), stays, "{sent} -> {said}");
+        };
+        check(r#"{"name":"a"}"#, r#"{"errors":{"password":["can't be blank"]}}"#, true);
+        check(r#"{"password":"x"}"#, r#"{"errors":{"password":"too_short"}}"#, true);
+        check(r#"{"password":"correct horse"}"#, r#"{"errors":{"password":"correct horse is too weak"}}"#, false);
+        check(r#"{"password":"hunter"}"#, r#"{"password":"hunter"}"#, false);
+        check(r#"{}"#, r#"{"token":"Qm9vIQ"}"#, false);
+    }
+}

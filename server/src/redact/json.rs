@@ -1,0 +1,151 @@
+//! Replaces string values in JSON text in place: everything else stays as it was, byte for byte. It needs no well-formed
+//! document, so a body that was cut is redacted as far as it goes.
+
+use super::is_secret_name;
+
+/// What the scanner is inside of. `secret` values belong to a name that is secret.
+#[derive(Clone, Copy)]
+enum Level {
+    Object { secret_value: bool, expects_name: bool },
+    Array { secret: bool },
+}
+
+/// The text with secrets replaced, or `None` when there was none.
+pub(super) fn redact(
+    text: &[u8],
+    token: &dyn Fn(&str) -> String,
+    is_credential: &dyn Fn(&str) -> bool,
+) -> Option<Vec<u8>> {
+    let mut levels: Vec<Level> = Vec::new();
+    let mut out: Option<Vec<u8>> = None;
+    let mut copied = 0;
+    let mut at = 0;
+    while at < text.len() {
+        match text[at] {
+            b'"' => {
+                let end = string_end(text, at);
+                let (name, secret) = role(&levels);
+                // A string that was cut has no closing quote.
+                let inner = &text[at + 1..end.unwrap_or(text.len())];
+                if name {
+                    let secret = unescape(inner).is_some_and(|name| is_secret_name(&name));
+                    levels.pop();
+                    levels.push(Level::Object { secret_value: secret, expects_name: false });
+                } else if let Some(new) = replacement(inner, secret, token, is_credential) {
+                    let out = out.get_or_insert_with(|| Vec::with_capacity(text.len() + 64));
+                    out.extend_from_slice(&text[copied..=at]);
+                    out.extend_from_slice(new.as_bytes());
+                    copied = end.unwrap_or(text.len());
+                }
+                at = end.map_or(text.len(), |end| end + 1);
+                continue;
+            }
+            b'{' => levels.push(Level::Object { secret_value: false, expects_name: true }),
+            b'[' => {
+                let secret = role(&levels).1;
+                levels.push(Level::Array { secret });
+            }
+            b'}' | b']' => drop(levels.pop()),
+            b',' => {
+                if let Some(Level::Object { expects_name, .. }) = levels.last_mut() {
+                    *expects_name = true;
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    let mut out = out?;
+    out.extend_from_slice(&text[copied..]);
+    Some(out)
+}
+
+/// Is the next string a name, and is it a value that must not be kept?
+fn role(levels: &[Level]) -> (bool, bool) {
+    match levels.last() {
+        Some(Level::Object { expects_name: true, .. }) => (true, false),
+        Some(Level::Object { secret_value, .. }) => (false, *secret_value),
+        Some(Level::Array { secret }) => (false, *secret),
+        None => (false, false),
+    }
+}
+
+/// Where the string that begins at `start` has its closing quote.
+fn string_end(text: &[u8], start: usize) -> Option<usize> {
+    let mut at = start + 1;
+    while at < text.len() {
+        match text[at] {
+            b'"' => return Some(at),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+fn replacement(
+    inner: &[u8],
+    secret: bool,
+    token: &dyn Fn(&str) -> String,
+    is_credential: &dyn Fn(&str) -> bool,
+) -> Option<String> {
+    // Only two kinds of strings are of interest; the rest is not worth decoding.
+    if inner.is_empty() || !(secret || inner.starts_with(b"eyJ")) {
+        return None;
+    }
+    // What cannot be decoded is hidden all the same.
+    let value = unescape(inner).unwrap_or_else(|| String::from_utf8_lossy(inner).into_owned());
+    if !secret && !is_credential(&value) {
+        return None;
+    }
+    let new = token(&value);
+    (new != value).then_some(new)
+}
+
+fn unescape(inner: &[u8]) -> Option<String> {
+    if !inner.contains(&b'\\') {
+        return std::str::from_utf8(inner).ok().map(str::to_owned);
+    }
+    let quoted = [b"\"", inner, b"\""].concat();
+    serde_json::from_slice(&quoted).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<&str>) {
+        let got = redact(text.as_bytes(), &|value| format!("<{value}>"), &|value| value.len() > 3);
+        assert_eq!(got.map(|bytes| String::from_utf8(bytes).unwrap()).as_deref(), expected, "{text}");
+    }
+
+    #[test]
+    fn only_secret_strings_change() {
+        check(r#"{"a": "password", "b": ["token"]}"#, None);
+        check(r#"{"password" : "p" , "n": 1.50}"#, Some(r#"{"password" : "<p>" , "n": 1.50}"#));
+        check(
+            r#"[{"token":"a"},{"token":null},{"token":""}]"#,
+            Some(r#"[{"token":"<a>"},{"token":null},{"token":""}]"#),
+        );
+        check(r#"{"tokens":["a","b"],"c":["d"]}"#, Some(r#"{"tokens":["<a>","<b>"],"c":["d"]}"#));
+        check(r#"{"token":{"id":"x","secret":"y"}}"#, Some(r#"{"token":{"id":"x","secret":"<y>"}}"#));
+        check(r#"{"x":"eyJab"}"#, Some(r#"{"x":"<eyJab>"}"#));
+    }
+
+    #[test]
+    fn escapes_are_understood() {
+        check(
+            r#"{"pass\u0077ord":"a\u0062"}"#,
+            Some(r#"{"password":"<ab>"}"#.replace("password", r"pass\u0077ord").as_str()),
+        );
+        check(r#"{"a\"password":"x","b":"\\"}"#, None.or(Some(r#"{"a\"password":"<x>","b":"\\"}"#)));
+    }
+
+    #[test]
+    fn broken_text_is_redacted_as_far_as_it_goes() {
+        check(r#"{"token":"abc"#, Some(r#"{"token":"<abc>"#));
+        check(r#"{"token":"abc\"#, Some(r#"{"token":"<abc\>"#));
+        check("not json at all, \"token\": ,", None);
+        check("]]}}\"", None);
+    }
+}

@@ -1,0 +1,34 @@
+//! What the request path reads: one immutable value, replaced as a whole.
+
+use std::sync::Arc;
+
+use understudy_contract::Contract;
+use understudy_contract::twin::Behaviour;
+use understudy_policy::Mode;
+
+/// Cheap to clone, so that a part can be replaced.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub contract: Arc<Contract>,
+    pub behaviour: Arc<Behaviour>,
+    pub mode: Mode,
+    pub failover: bool,
+}
+
+#[must_use]
+pub const fn policy_mode(mode: understudy_types::Mode) -> Mode {
+    match mode {
+        understudy_types::Mode::Proxy => Mode::Proxy,
+        understudy_types::Mode::Mock => Mode::Mock,
+        understudy_types::Mode::Shadow => Mode::Shadow,
+    }
+}
+
+#[must_use]
+pub const fn types_mode(mode: Mode) -> understudy_types::Mode {
+    match mode {
+        Mode::Proxy => understudy_types::Mode::Proxy,
+        Mode::Mock => understudy_types::Mode::Mock,
+        Mode::Shadow => understudy_types::Mode::Shadow,
+    }
+}

@@ -1,0 +1,137 @@
+//! The project file: the only SQL there is. One connection, one thread that writes; everything that is read is read at the
+//! start.
+//!
+//! What callers see has no word of SQLite's, so that another database can stand here.
+
+mod migrations;
+mod open;
+mod rows;
+
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+use understudy_contract::{Exchange, Model};
+use understudy_types::{Mode, TrafficRow};
+
+pub use open::OpenError;
+pub(crate) use open::beside;
+
+/// The newest rows that a project keeps for the traffic list.
+pub const TRAFFIC_ROWS: usize = 10_000;
+
+/// Everything a project knew when it was closed.
+#[derive(Debug, Default)]
+pub struct Project {
+    pub mode: Mode,
+    pub model: Model,
+    /// Oldest first.
+    pub journal: Vec<Exchange>,
+    /// Oldest first.
+    pub traffic: Vec<TrafficRow>,
+}
+
+impl Project {
+    /// The id the next exchange gets.
+    #[must_use]
+    pub fn next_id(&self) -> u64 {
+        let journal = self.journal.last().map_or(0, |exchange| exchange.id);
+        let traffic = self.traffic.last().map_or(0, |row| row.id);
+        journal.max(traffic) + 1
+    }
+}
+
+/// What the learner has to keep; written in one transaction.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub model: Option<Vec<u8>>,
+    pub exchanges: Vec<Exchange>,
+    /// Exchanges before this one are forgotten.
+    pub oldest_exchange: Option<u64>,
+    pub traffic: Vec<TrafficRow>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("write the project file: {0}")]
+    Sql(#[from] rusqlite::Error),
+    #[error("write the project file: encode an exchange: {0}")]
+    Encode(#[from] rmp_serde::encode::Error),
+    #[error("write the project file: it is closed")]
+    Closed,
+}
+
+#[derive(Debug)]
+enum Command {
+    Save(Box<Batch>, mpsc::SyncSender<Result<(), StoreError>>),
+    SetMode(Mode, oneshot::Sender<Result<(), StoreError>>),
+    Close,
+}
+
+/// A handle of an open project file.
+#[derive(Debug, Clone)]
+pub struct Store {
+    commands: mpsc::Sender<Command>,
+}
+
+/// The owner of the file and of the thread that writes it.
+#[derive(Debug)]
+pub struct Writer {
+    commands: mpsc::Sender<Command>,
+    thread: JoinHandle<()>,
+}
+
+impl Writer {
+    /// Waits until everything is written and the file is closed. Later writes fail.
+    pub fn close(self) {
+        let _ = self.commands.send(Command::Close);
+        // A panic of the writer was reported when it happened; there is nothing left to save.
+        let _ = self.thread.join();
+    }
+}
+
+impl Store {
+    /// Opens or creates a project file. What is not ours, newer or damaged is refused and left as it is.
+    pub fn open(path: &Path) -> Result<(Self, Writer, Project), OpenError> {
+        let (mut connection, lock) = open::open(path)?;
+        let project = rows::load(&mut connection)?;
+        let (commands, inbox) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name("understudy-store".into())
+            .spawn(move || {
+                write(connection, &inbox);
+                drop(lock);
+            })
+            .map_err(OpenError::Io)?;
+        Ok((Self { commands: commands.clone() }, Writer { commands, thread }, project))
+    }
+
+    /// Waits until the batch is on disk. For threads that may wait.
+    pub fn save(&self, batch: Batch) -> Result<(), StoreError> {
+        let (done, saved) = mpsc::sync_channel(1);
+        self.commands.send(Command::Save(Box::new(batch), done)).map_err(|_| StoreError::Closed)?;
+        saved.recv().map_err(|_| StoreError::Closed)?
+    }
+
+    pub async fn set_mode(&self, mode: Mode) -> Result<(), StoreError> {
+        let (done, saved) = oneshot::channel();
+        self.commands.send(Command::SetMode(mode, done)).map_err(|_| StoreError::Closed)?;
+        saved.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+fn write(mut connection: Connection, inbox: &mpsc::Receiver<Command>) {
+    while let Ok(command) = inbox.recv() {
+        // Whoever asked may have stopped waiting; what was asked for is done all the same.
+        match command {
+            Command::Save(batch, done) => drop(done.send(rows::save(&mut connection, &batch))),
+            Command::SetMode(mode, done) => drop(done.send(rows::set_mode(&connection, mode))),
+            Command::Close => break,
+        }
+    }
+    if let Err((_, error)) = connection.close() {
+        tracing::warn!(%error, "close the project file");
+    }
+}

@@ -1,0 +1,35 @@
+//! The steps from an empty file to the current schema. A step that was released is never changed.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+/// Marks a file as one of Understudy's: "UNDS".
+pub(super) const APPLICATION_ID: u32 = 0x554e_4453;
+
+const STEPS: [&str; 1] = [
+    // Blobs are MessagePack, the model its own format. Ids are exchange ids, so the order of rows is the order of arrival.
+    "CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+     CREATE TABLE model (id INTEGER PRIMARY KEY CHECK (id = 1), bytes BLOB NOT NULL, checksum BLOB NOT NULL) STRICT;
+     CREATE TABLE journal (id INTEGER PRIMARY KEY, exchange BLOB NOT NULL) STRICT;
+     CREATE TABLE traffic (
+         id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, method TEXT NOT NULL, target TEXT NOT NULL, template TEXT,
+         status INTEGER NOT NULL, duration_us INTEGER NOT NULL, bytes INTEGER NOT NULL, source TEXT NOT NULL,
+         reason TEXT NOT NULL) STRICT;",
+];
+
+/// The `user_version` that this build reads and writes.
+pub(super) const VERSION: u32 = STEPS.len() as u32;
+
+/// Takes the file from the version it has to [`VERSION`], all steps in one transaction.
+pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found == VERSION {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for step in STEPS.iter().skip(found as usize) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}

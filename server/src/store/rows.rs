@@ -1,0 +1,144 @@
+//! Rows, and the types they become.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use understudy_contract::{Exchange, Model};
+use understudy_types::{Mode, Source, TrafficRow};
+
+use super::{Batch, OpenError, Project, StoreError, TRAFFIC_ROWS};
+
+pub(super) fn load(connection: &mut Connection) -> Result<Project, OpenError> {
+    Ok(Project {
+        mode: load_mode(connection)?,
+        model: load_model(connection)?,
+        journal: load_journal(connection)?,
+        traffic: load_traffic(connection)?,
+    })
+}
+
+fn load_mode(connection: &Connection) -> Result<Mode, OpenError> {
+    let word = connection
+        .query_row("SELECT value FROM setting WHERE key = 'mode'", [], |row| row.get::<_, String>(0))
+        .optional()?;
+    let Some(word) = word else { return Ok(Mode::default()) };
+    mode_of(&word).ok_or_else(|| OpenError::Damaged(format!("its mode is {word:?}")))
+}
+
+fn load_model(connection: &Connection) -> Result<Model, OpenError> {
+    let read = |row: &Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?));
+    let Some((bytes, checksum)) = connection.query_row("SELECT bytes, checksum FROM model", [], read).optional()?
+    else {
+        return Ok(Model::default());
+    };
+    if blake3::hash(&bytes).as_bytes() != checksum.as_slice() {
+        return Err(OpenError::Damaged("the checksum of what was learned does not match".into()));
+    }
+    Model::decode(&bytes).map_err(|error| OpenError::Damaged(error.to_string()))
+}
+
+fn load_journal(connection: &Connection) -> Result<Vec<Exchange>, OpenError> {
+    let mut statement = connection.prepare("SELECT exchange FROM journal ORDER BY id")?;
+    let blobs = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+    let decode = |blob: rusqlite::Result<Vec<u8>>| {
+        rmp_serde::from_slice(&blob?).map_err(|error| OpenError::Damaged(format!("an exchange: {error}")))
+    };
+    blobs.map(decode).collect()
+}
+
+fn load_traffic(connection: &Connection) -> Result<Vec<TrafficRow>, OpenError> {
+    let mut statement = connection.prepare("SELECT * FROM traffic ORDER BY id")?;
+    let rows = statement.query_map([], traffic_row)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn traffic_row(row: &Row<'_>) -> rusqlite::Result<TrafficRow> {
+    Ok(TrafficRow {
+        id: row.get::<_, i64>("id")? as u64,
+        at_ms: row.get::<_, i64>("at_ms")? as u64,
+        method: row.get("method")?,
+        target: row.get("target")?,
+        template: row.get("template")?,
+        status: row.get("status")?,
+        duration_us: row.get::<_, i64>("duration_us")? as u64,
+        bytes: row.get::<_, i64>("bytes")? as u64,
+        source: source_of(&row.get::<_, String>("source")?),
+        reason: row.get("reason")?,
+    })
+}
+
+pub(super) fn save(connection: &mut Connection, batch: &Batch) -> Result<(), StoreError> {
+    let transaction = connection.transaction()?;
+    if let Some(bytes) = &batch.model {
+        let mut insert =
+            transaction.prepare_cached("INSERT OR REPLACE INTO model (id, bytes, checksum) VALUES (1, ?, ?)")?;
+        insert.execute(params![bytes, blake3::hash(bytes).as_bytes().as_slice()])?;
+    }
+    save_journal(&transaction, batch)?;
+    save_traffic(&transaction, &batch.traffic)?;
+    Ok(transaction.commit()?)
+}
+
+fn save_journal(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+    let mut insert = connection.prepare_cached("INSERT OR REPLACE INTO journal (id, exchange) VALUES (?, ?)")?;
+    for exchange in &batch.exchanges {
+        insert.execute(params![exchange.id as i64, rmp_serde::to_vec(exchange)?])?;
+    }
+    if let Some(oldest) = batch.oldest_exchange {
+        connection.prepare_cached("DELETE FROM journal WHERE id < ?")?.execute([oldest as i64])?;
+    }
+    Ok(())
+}
+
+fn save_traffic(connection: &Connection, rows: &[TrafficRow]) -> Result<(), StoreError> {
+    let mut insert =
+        connection.prepare_cached("INSERT OR REPLACE INTO traffic VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+    for row in rows {
+        insert.execute(params![
+            row.id as i64,
+            row.at_ms as i64,
+            row.method,
+            row.target,
+            row.template,
+            row.status,
+            row.duration_us as i64,
+            row.bytes as i64,
+            source_word(row.source),
+            row.reason,
+        ])?;
+    }
+    if let Some(newest) = rows.iter().map(|row| row.id).max() {
+        let oldest = newest.saturating_sub(TRAFFIC_ROWS as u64);
+        connection.prepare_cached("DELETE FROM traffic WHERE id <= ?")?.execute([oldest as i64])?;
+    }
+    Ok(())
+}
+
+pub(super) fn set_mode(connection: &Connection, mode: Mode) -> Result<(), StoreError> {
+    connection.execute("INSERT OR REPLACE INTO setting (key, value) VALUES ('mode', ?)", [mode_word(mode)])?;
+    Ok(())
+}
+
+const fn mode_word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Proxy => "proxy",
+        Mode::Mock => "mock",
+        Mode::Shadow => "shadow",
+    }
+}
+
+fn mode_of(word: &str) -> Option<Mode> {
+    [Mode::Proxy, Mode::Mock, Mode::Shadow].into_iter().find(|mode| mode_word(*mode) == word)
+}
+
+const fn source_word(source: Source) -> &'static str {
+    match source {
+        Source::Upstream => "upstream",
+        Source::Twin => "twin",
+        Source::Fault => "fault",
+        Source::None => "none",
+    }
+}
+
+fn source_of(word: &str) -> Source {
+    let known = [Source::Upstream, Source::Twin, Source::Fault];
+    known.into_iter().find(|source| source_word(*source) == word).unwrap_or(Source::None)
+}
