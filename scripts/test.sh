@@ -18,12 +18,15 @@ broken=0
 
 failures_so_far() { awk -f scripts/tally.awk "$log" | sed 's/.*, \([0-9]*\) failed.*/\1/'; }
 
+# cargo-leptos colours its lines whatever it is told.
+plain() { if [ -n "${NO_COLOR:-}" ]; then sed -u 's/\x1b\[[0-9;]*m//g'; else cat; fi; }
+
 stage() {
     local title=$1 before started=$SECONDS
     shift
     before=$(failures_so_far)
     printf '\n==> %s\n' "$title"
-    if "$@" 2>&1 </dev/null | tee -a "$log"; then
+    if "$@" 2>&1 </dev/null | plain | tee -a "$log"; then
         printf '==> %s: done in %d s\n' "$title" $((SECONDS - started))
         return
     fi

@@ -22,7 +22,7 @@ pub fn standing(status: &Status) -> Standing {
             headline: "The twin answers your app",
             meaning: format!("Mock mode: every answer is made from what was learned. Nothing is sent to {url}."),
         },
-        Mode::Proxy | Mode::Shadow if is_away(&status.upstream) => Standing {
+        Mode::Proxy if is_away(&status.upstream) => Standing {
             source: Source::Twin,
             headline: "The twin stands in",
             meaning: format!(
@@ -36,11 +36,6 @@ pub fn standing(status: &Status) -> Standing {
                 "Proxy mode: requests go to {url} and are learned from. When it cannot answer, the twin does."
             ),
         },
-        Mode::Shadow => Standing {
-            source: Source::Upstream,
-            headline: "Your API answers",
-            meaning: format!("Shadow mode: requests go to {url} and are learned from."),
-        },
     }
 }
 
@@ -49,7 +44,6 @@ pub fn mode_word(mode: Mode) -> &'static str {
     match mode {
         Mode::Proxy => "proxy",
         Mode::Mock => "mock",
-        Mode::Shadow => "shadow",
     }
 }
 
@@ -58,7 +52,6 @@ pub fn mode_label(mode: Mode) -> &'static str {
     match mode {
         Mode::Proxy => "Proxy",
         Mode::Mock => "Mock",
-        Mode::Shadow => "Shadow",
     }
 }
 
@@ -67,7 +60,6 @@ pub fn mode_hint(mode: Mode) -> &'static str {
     match mode {
         Mode::Proxy => "Upstream answers; when it cannot, the twin does",
         Mode::Mock => "The twin answers; upstream is left alone",
-        Mode::Shadow => "Upstream answers",
     }
 }
 
@@ -142,7 +134,6 @@ pub(crate) mod tests {
         check(Mode::Proxy, Health::Up, Breaker::Closed, Source::Upstream);
         check(Mode::Proxy, Health::Down, Breaker::Closed, Source::Twin);
         check(Mode::Proxy, Health::Up, Breaker::Open, Source::Twin);
-        check(Mode::Shadow, Health::Up, Breaker::Closed, Source::Upstream);
         check(Mode::Mock, Health::Up, Breaker::Closed, Source::Twin);
     }
 

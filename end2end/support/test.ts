@@ -11,10 +11,13 @@ type Parts = {
   complaints: string[];
   /// Whether complaints belong to what the test does, such as a line that is cut.
   complaintsExpected: boolean;
+  /// Without a target the server stands in front of its own sample API.
+  hasTarget: boolean;
 };
 
 export const test = base.extend<Parts>({
   complaintsExpected: [false, { option: true }],
+  hasTarget: [true, { option: true }],
 
   upstream: async ({}, use) => {
     const upstream = new Upstream();
@@ -23,15 +26,16 @@ export const test = base.extend<Parts>({
     await upstream.stop();
   },
 
-  understudy: async ({ upstream }, use) => {
-    const understudy = new Understudy(upstream.url);
+  understudy: async ({ upstream, hasTarget }, use) => {
+    const understudy = new Understudy(hasTarget ? upstream.url : undefined);
     await understudy.start();
     await use(understudy);
     await understudy.cleanUp();
   },
 
+  // It names the server to be done before that stops: the page would complain about the line it loses.
   complaints: [
-    async ({ page, complaintsExpected }, use) => {
+    async ({ page, understudy: _, complaintsExpected }, use) => {
       const complaints: string[] = [];
       page.on("console", (message) => {
         if (["error", "warning"].includes(message.type())) complaints.push(message.text());

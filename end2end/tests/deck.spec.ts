@@ -54,16 +54,14 @@ test("reading the feed pauses it", async ({ page, understudy }) => {
   await expect(page.locator(".feed-state")).toHaveText("");
 });
 
-test("the built-in sample API is named as such", async ({ page }) => {
-  const { Understudy } = await import("../support/understudy.ts");
-  const alone = new Understudy(undefined);
-  try {
-    await alone.start();
-    await open(page, alone.url);
+test.describe("without a target", () => {
+  test.use({ hasTarget: false });
+
+  test("the built-in sample API is named as such", async ({ page, understudy }) => {
+    await open(page, understudy.url);
     await expect(page.getByRole("note")).toContainText("sample API is upstream");
-  } finally {
-    await alone.cleanUp();
-  }
+    await expect(page.locator(".steps code").getByText(`curl -i ${understudy.url}/books`)).toBeVisible();
+  });
 });
 
 test("the page's policy lets no foreign script run", async ({ page, understudy }) => {

@@ -30,7 +30,7 @@ enum Command {
     Serve,
     /// Show the status of a running Understudy
     Status,
-    /// Change who answers: upstream, the twin, or both side by side
+    /// Change who answers: upstream or the twin
     Mode { mode: ModeWord },
     /// Print the learned API as an OpenAPI 3.1 document
     Openapi,
@@ -40,7 +40,6 @@ enum Command {
 enum ModeWord {
     Proxy,
     Mock,
-    Shadow,
 }
 
 impl From<ModeWord> for Mode {
@@ -48,7 +47,6 @@ impl From<ModeWord> for Mode {
         match word {
             ModeWord::Proxy => Self::Proxy,
             ModeWord::Mock => Self::Mock,
-            ModeWord::Shadow => Self::Shadow,
         }
     }
 }

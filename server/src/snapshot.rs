@@ -20,7 +20,6 @@ pub const fn policy_mode(mode: understudy_types::Mode) -> Mode {
     match mode {
         understudy_types::Mode::Proxy => Mode::Proxy,
         understudy_types::Mode::Mock => Mode::Mock,
-        understudy_types::Mode::Shadow => Mode::Shadow,
     }
 }
 
@@ -29,6 +28,5 @@ pub const fn types_mode(mode: Mode) -> understudy_types::Mode {
     match mode {
         Mode::Proxy => understudy_types::Mode::Proxy,
         Mode::Mock => understudy_types::Mode::Mock,
-        Mode::Shadow => understudy_types::Mode::Shadow,
     }
 }

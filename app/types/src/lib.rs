@@ -14,8 +14,6 @@ pub enum Mode {
     Proxy,
     /// The twin answers.
     Mock,
-    /// Upstream answers; the twin answers beside it, unseen, and is scored.
-    Shadow,
 }
 
 /// Who gave one answer; the value of `x-understudy-source`.

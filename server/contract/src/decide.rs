@@ -26,6 +26,9 @@ pub(crate) use outline::Outlines;
 
 /// Log-odds from which a group is a parameter: about 20 to 1.
 const ENOUGH: f64 = 3.0;
+/// More is asked of the first segment of a path: hardly an API has a bare parameter there, and small utility endpoints
+/// (`/headers`, `/gzip`) often answer alike.
+const AT_THE_ROOT: f64 = 2.5;
 /// Two groups are one when so much of the smaller is found in the larger.
 const ALIKE: f64 = 0.5;
 /// A group with so many requests has shown all its routes, so that the larger must be found in it too.
@@ -57,7 +60,8 @@ struct Cluster<'m> {
 }
 
 /// Moves the literals that are values into the parameters.
-pub(crate) fn decide<'m>(model: &Model, outlines: &Outlines, children: &mut Children<'m>) {
+pub(crate) fn decide<'m>(model: &Model, outlines: &Outlines, root: bool, children: &mut Children<'m>) {
+    let enough = if root { ENOUGH + AT_THE_ROOT } else { ENOUGH };
     let suffixes = suffixes(children);
     let mut by_suffix: BTreeMap<&'m str, Vec<Candidate<'m>>> = BTreeMap::new();
     for (token, nodes) in &children.literals {
@@ -74,7 +78,7 @@ pub(crate) fn decide<'m>(model: &Model, outlines: &Outlines, children: &mut Chil
         let known = children.parameters.get(suffix).map(|parameter| Profile::of(&parameter.nodes, model, outlines));
         let mut left = Vec::new();
         for cluster in group(candidates, known) {
-            let threshold = if cluster.settled { 0.0 } else { ENOUGH };
+            let threshold = if cluster.settled { 0.0 } else { enough };
             if cluster.evidence() >= threshold {
                 cluster.accept(suffix, children);
             } else {

@@ -137,6 +137,8 @@ impl Numbers {
     pub(crate) fn add(&mut self, value: f64) {
         self.count += 1;
         self.fractions += u64::from(value.fract() != 0.0);
+        // JSON has a negative zero, and which of two zeros is the smaller would depend on the order.
+        let value = value + 0.0;
         self.min = self.min.min(value);
         self.max = self.max.max(value);
     }

@@ -119,7 +119,7 @@ impl<'m> Resolver<'m> {
         self.emit(nodes);
         let top = self.path.len() < 3 && self.path.iter().all(|step| matches!(step, Step::Literal(_)));
         let mut children = Children::of(nodes, top);
-        decide(self.model, &self.outlines, &mut children);
+        decide(self.model, &self.outlines, self.path.is_empty(), &mut children);
         for (token, nodes) in children.literals {
             self.path.push(Step::Literal(token));
             self.resolve(&nodes);

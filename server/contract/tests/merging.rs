@@ -128,3 +128,15 @@ fn what_is_no_model_is_refused() {
     assert!(reason(&newer).contains("format 200"));
     assert!(Model::decode(&Model::default().encode()[..12]).is_err());
 }
+
+#[test]
+fn a_negative_zero_is_a_zero() {
+    let (plus, minus) = (exchange(1, "GET", "/a", 200, "[0.0]"), exchange(1, "GET", "/a", 200, "[-0.0]"));
+    let bounds = |all: [&Exchange; 2]| {
+        let contract = learn(all).contract();
+        let response = contract.endpoints()[0].responses().next().expect("one status");
+        response.bodies[0].schema().to_string()
+    };
+    assert_eq!(bounds([&plus, &minus]), bounds([&minus, &plus]));
+    assert!(!bounds([&minus, &minus]).contains("-0"));
+}

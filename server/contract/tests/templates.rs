@@ -89,6 +89,21 @@ fn resources_are_no_values() {
 }
 
 #[test]
+fn utilities_at_the_root_that_answer_alike_stay_apart() {
+    let body = |own: &str| {
+        format!(r#"{{{own}"headers":{{"Accept":"a","Host":"h","User-Agent":"u","X-A":"b"}},"origin":"o"}}"#)
+    };
+    let story = [
+        ("gzip", r#""gzipped":true,"#),
+        ("deflate", r#""deflated":true,"#),
+        ("brotli", r#""brotli":true,"#),
+        ("headers", ""),
+    ];
+    let story = story.map(|(path, own)| format!("GET /{path} 200 {}", body(own))).join("\n");
+    check(&story, &["GET /brotli", "GET /deflate", "GET /gzip", "GET /headers"]);
+}
+
+#[test]
 fn versions_stay() {
     let body = r#"{"a":1,"b":2,"c":3,"d":4,"e":5}"#;
     check(

@@ -124,13 +124,11 @@ mod tests {
             assert_eq!(decide(mode, failover, permit, || knows), expected, "{mode:?} {failover} {permit:?} {knows}");
         };
         check(Mode::Proxy, true, Permit::Yes, true, Decision::Forward);
-        check(Mode::Shadow, true, Permit::Yes, true, Decision::Forward);
         check(Mode::Mock, true, Permit::Yes, false, Decision::Twin(Why::MockMode));
         check(Mode::Proxy, true, Permit::Probe, true, Decision::Forward);
         check(Mode::Proxy, true, Permit::No, true, Decision::Twin(Why::BreakerOpen));
         check(Mode::Proxy, true, Permit::No, false, Decision::Forward);
         check(Mode::Proxy, false, Permit::No, true, Decision::Forward);
-        check(Mode::Shadow, true, Permit::No, true, Decision::Twin(Why::BreakerOpen));
     }
 
     #[test]

@@ -17,6 +17,4 @@ pub enum Mode {
     Proxy,
     /// The twin answers.
     Mock,
-    /// Upstream answers; the twin answers beside it, unseen.
-    Shadow,
 }

@@ -121,12 +121,11 @@ const fn mode_word(mode: Mode) -> &'static str {
     match mode {
         Mode::Proxy => "proxy",
         Mode::Mock => "mock",
-        Mode::Shadow => "shadow",
     }
 }
 
 fn mode_of(word: &str) -> Option<Mode> {
-    [Mode::Proxy, Mode::Mock, Mode::Shadow].into_iter().find(|mode| mode_word(*mode) == word)
+    [Mode::Proxy, Mode::Mock].into_iter().find(|mode| mode_word(*mode) == word)
 }
 
 const fn source_word(source: Source) -> &'static str {

@@ -452,14 +452,21 @@ fn find(world: &World, class: usize, selector: &Selector, call: &Call, who: Opti
     Some((class, key))
 }
 
-/// The recorded answer whose call is most alike: the same parameters, then the same query, then the newest.
+/// The recorded answer whose call is most alike: the same content, the same kind of content, the same parameters, then the
+/// same query, then the newest.
 fn closest<'s>(samples: &'s [Sample], call: &Call) -> Option<&'s Sample> {
     let likeness = |sample: &Sample| {
         let params = sample.call.params.iter().zip(&call.params).filter(|(a, b)| a == b).count();
         let query = call.query.iter().filter(|pair| sample.call.query.contains(pair)).count();
         let names = call.query.iter().filter(|(name, _)| sample.call.query(name).is_some()).count();
         let extra = sample.call.query.iter().filter(|(name, _)| call.query(name).is_none()).count();
-        (usize::from(sample.call.sent == call.sent), params * 4 + query * 2 + names + 1, usize::MAX - extra)
+        let kind = sample.call.headers.media_type() == call.headers.media_type();
+        (
+            usize::from(sample.call.sent == call.sent),
+            usize::from(kind),
+            params * 4 + query * 2 + names + 1,
+            usize::MAX - extra,
+        )
     };
     // `max_by_key` keeps the last of equals; samples are newest first.
     samples.iter().rev().max_by_key(|sample| likeness(sample))

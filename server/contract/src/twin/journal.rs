@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::Exchange;
 
-/// More exchanges than this add nothing to what can be mined, only time.
-const MAX_EXCHANGES: usize = 10_000;
+/// Mining looks at all of them each time. More would add little and take seconds.
+const MAX_EXCHANGES: usize = 5_000;
 /// Bounds memory whatever the bodies are.
 const MAX_BYTES: usize = 32 << 20;
 
