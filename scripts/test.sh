@@ -12,7 +12,9 @@ cd "$ROOT" || exit 1
 # A person's settings for the server must not reach the servers that tests start.
 unset TARGET_URL DB_NAME DATA_DIR LISTEN_ADDR ADMIN_ADDR ADMIN_TOKEN ADMIN_HOSTS PLUGIN_DIR FAILOVER LOG
 
-log=$LOGS/test.log
+# A log of its own: two checkouts may test at once.
+log=$LOGS/test.$$.log
+trap 'rm -f "$log"' EXIT
 mkdir -p "$LOGS" && : >"$log"
 broken=0
 

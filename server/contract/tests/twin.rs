@@ -252,3 +252,40 @@ fn a_path_that_was_never_seen_is_refused_with_the_reason() {
     let refusal = play(&contract, &behaviour, &mut State::initial(&behaviour), &request("GET", "/members", None));
     assert!(matches!(refusal, Err(Refusal::UnknownEndpoint { .. })), "{refusal:?}");
 }
+
+/// What a recording of these calls makes the twin say to one more: `(method, target, media type, body, status, answer)`.
+fn after(calls: &[(&str, &str, &str, &str, u16, &str)], asked: &Request) -> (u16, String) {
+    let mut recording = Recording { model: Model::default(), journal: Journal::default(), id: 0 };
+    for (method, target, kind, body, status, reply) in calls {
+        let mut request = request(method, target, None);
+        request.headers = Headers(vec![("content-type".to_owned(), (*kind).to_owned())]);
+        request.body.bytes = Bytes::from((*body).to_owned());
+        recording.note(request, &(*status, serde_json::from_str(reply).expect("JSON")));
+    }
+    let contract = recording.model.contract();
+    let behaviour = Behaviour::mine(&recording.journal, &contract);
+    let answer = play(&contract, &behaviour, &mut State::initial(&behaviour), asked).expect("a learned endpoint");
+    (answer.status, String::from_utf8_lossy(&answer.body).into_owned())
+}
+
+#[test]
+fn a_path_that_says_the_status_gets_it() {
+    let calls = [200, 404, 503].map(|status| (format!("/status/{status}"), status));
+    let calls = calls.each_ref().map(|(target, status)| ("GET", target.as_str(), "", "", *status, "{}"));
+    assert_eq!(after(&calls, &request("GET", "/status/404", None)).0, 404);
+    assert_eq!(after(&calls, &request("GET", "/status/418", None)).0, 418);
+}
+
+#[test]
+fn json_and_forms_are_echoed_each_in_its_place() {
+    let form = "application/x-www-form-urlencoded";
+    let json = "application/json";
+    let calls = [
+        ("POST", "/post", json, r#"{"name":"amber"}"#, 200, r#"{"form":{},"json":{"name":"amber"}}"#),
+        ("POST", "/post", form, "name=cedar", 200, r#"{"form":{"name":"cedar"},"json":null}"#),
+        ("POST", "/post", json, r#"{"name":"birch"}"#, 200, r#"{"form":{},"json":{"name":"birch"}}"#),
+        ("POST", "/post", form, "name=dahlia", 200, r#"{"form":{"name":"dahlia"},"json":null}"#),
+    ];
+    let asked = request("POST", "/post", Some(&json!({"name": "elder"})));
+    assert_eq!(after(&calls, &asked), (200, r#"{"form":{},"json":{"name":"elder"}}"#.to_owned()));
+}

@@ -157,6 +157,9 @@ struct Done {
 
 impl Play<'_> {
     fn run(&mut self) -> Answer {
+        if let Some(answer) = self.asked_status() {
+            return answer;
+        }
         let who = caller(&self.state.world, self.call);
         if let Some(refusal) = self.refusal(who.as_deref()) {
             return refusal;
@@ -164,6 +167,18 @@ impl Play<'_> {
         let done = self.act(who.as_deref());
         let who = caller(&self.state.world, self.call);
         self.render(&done, who.as_deref())
+    }
+
+    /// The answer of an endpoint whose path says the status.
+    fn asked_status(&self) -> Option<Answer> {
+        let status: u16 = self.call.params.get(self.rule.status_slot?)?.parse().ok()?;
+        let status = Some(status).filter(|status| (200..600).contains(status))?;
+        let known = self.rule.samples.iter().find(|sample| sample.status == status);
+        let mut answer = replay(known.or(self.rule.samples.first())?, self.call);
+        answer.status = status;
+        answer.confidence = if known.is_some() { 0.95 } else { 0.6 };
+        answer.reason = "the path says the status".to_owned();
+        Some(answer)
     }
 
     fn subject(&self) -> Subject<'_> {
@@ -302,7 +317,8 @@ impl Play<'_> {
                         let values = super::mine::values(&self.state.world, *class, path);
                         Some(Value::Array(values.into_iter().map(Value::from).collect()))
                     }
-                    Part::Copy(source) => copy(source, self.call, at(&body, path)),
+                    Part::Copy { of: Some(kind), .. } if self.call.headers.media_type().as_ref() != Some(kind) => None,
+                    Part::Copy { source, .. } => copy(source, self.call, at(&body, path)),
                 };
                 if let Some(value) = value {
                     put(&mut body, path, value);

@@ -33,6 +33,8 @@ pub(super) struct Rule {
     /// The class whose keys each path parameter takes.
     pub(super) params: Vec<Option<usize>>,
     pub(super) status: u16,
+    /// The path parameter that is the status of the answer.
+    pub(super) status_slot: Option<usize>,
     /// What a good call changes.
     pub(super) effect: Effect,
     /// Positions of the sample's body that are made anew.
@@ -176,7 +178,11 @@ pub(super) enum Part {
         class: usize,
         path: Vec<String>,
     },
-    Copy(Source),
+    /// Copied from the request, where that has this media type (any, when it is `None`).
+    Copy {
+        source: Source,
+        of: Option<String>,
+    },
 }
 
 /// A place in the request.

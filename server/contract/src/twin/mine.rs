@@ -339,6 +339,7 @@ fn each_row(value: &Value, pattern: &Pattern, endpoint: usize, classes: &Classes
 
 fn rule(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Rule {
     let place = facts.trace.endpoints[endpoint].clone();
+    let status_slot = status_slot(facts, endpoint);
     let good: Vec<(usize, &Seen)> = facts.trace.of(endpoint).filter(|(_, seen)| seen.status < 400).collect();
     let status = commonest(good.iter().map(|(_, seen)| seen.status)).unwrap_or(0);
     let good: Vec<(usize, &Seen)> = good.into_iter().filter(|(_, seen)| seen.status == status).collect();
@@ -367,7 +368,11 @@ fn rule(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Rule {
     Rule {
         status,
         headers: headers::mine(&good, &parts, &effect),
-        samples: good.iter().rev().take(MAX_SAMPLES).map(|(_, seen)| sample(seen)).collect(),
+        samples: match status_slot {
+            Some(_) => one_of_each_status(facts, endpoint),
+            None => good.iter().rev().take(MAX_SAMPLES).map(|(_, seen)| sample(seen)).collect(),
+        },
+        status_slot,
         refusals: refusals::mine(facts, endpoint),
         support: u32::try_from(good.len()).unwrap_or(u32::MAX),
         open_world: u32::try_from(open_world).unwrap_or(u32::MAX),
@@ -376,6 +381,24 @@ fn rule(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Rule {
         parts,
         place,
     }
+}
+
+/// The path parameter that always was the status (`/status/{code}`).
+fn status_slot(facts: &Facts<'_>, endpoint: usize) -> Option<usize> {
+    let slots = facts.trace.endpoints[endpoint].segments.iter().filter(|segment| segment.is_none()).count();
+    let statuses: BTreeSet<u16> = facts.trace.of(endpoint).map(|(_, seen)| seen.status).collect();
+    let is_status = |slot: &usize| {
+        facts
+            .trace
+            .of(endpoint)
+            .all(|(_, seen)| seen.call.params.get(*slot).is_some_and(|text| *text == seen.status.to_string()))
+    };
+    (0..slots).find(is_status).filter(|_| statuses.len() >= 2)
+}
+
+fn one_of_each_status(facts: &Facts<'_>, endpoint: usize) -> Vec<Sample> {
+    let newest: BTreeMap<u16, &Seen> = facts.trace.of(endpoint).map(|(_, seen)| (seen.status, seen)).collect();
+    newest.into_values().map(sample).collect()
 }
 
 /// The class and slot of the last path parameter that names rows.

@@ -13,21 +13,36 @@ const MAX_COMPARED: usize = 60;
 /// Share of the answers that a copy must hold for.
 const HOLDS: f64 = 0.9;
 
-/// Positions (outside the covered ones) that copy a part of the request.
+/// Positions (outside the covered ones) that copy a part of the request. What is sent as a form is often shown elsewhere
+/// than what is sent as JSON, so each kind of request is explained for itself.
 pub(super) fn mine(good: &[(usize, &Seen)], covered: &[Vec<String>]) -> Vec<(Vec<String>, Part)> {
+    let mut kinds: BTreeMap<Option<String>, Vec<&Seen>> = BTreeMap::new();
+    for (_, seen) in good {
+        kinds.entry(seen.call.headers.media_type()).or_default().push(seen);
+    }
+    let one = kinds.len() == 1;
+    let mut out = Vec::new();
+    for (kind, seen) in kinds {
+        let copies = of_kind(&seen, covered).into_iter();
+        out.extend(copies.map(|(path, source)| (path, Part::Copy { source, of: kind.clone().filter(|_| !one) })));
+    }
+    out
+}
+
+fn of_kind(good: &[&Seen], covered: &[Vec<String>]) -> Vec<(Vec<String>, Source)> {
     let mut found: BTreeMap<Vec<String>, Tally> = BTreeMap::new();
-    for (_, seen) in good.iter().rev().take(MAX_COMPARED) {
+    for seen in good.iter().rev().take(MAX_COMPARED) {
         if let Some(reply) = &seen.reply {
             walk(reply, &mut vec![], covered, &seen.call, &mut found);
         }
     }
-    let mut out: Vec<(Vec<String>, Part)> = Vec::new();
+    let mut out: Vec<(Vec<String>, Source)> = Vec::new();
     for (path, tally) in found {
         if out.iter().any(|(outer, _)| path.starts_with(outer)) {
             continue;
         }
         if let Some(source) = tally.best() {
-            out.push((path, Part::Copy(source)));
+            out.push((path, source));
         }
     }
     out
