@@ -289,3 +289,24 @@ fn json_and_forms_are_echoed_each_in_its_place() {
     let asked = request("POST", "/post", Some(&json!({"name": "elder"})));
     assert_eq!(after(&calls, &asked), (200, r#"{"form":{},"json":{"name":"elder"}}"#.to_owned()));
 }
+
+#[test]
+fn reading_an_unseen_id_changes_nothing() {
+    let mut recording = Recording { model: Model::default(), journal: Journal::default(), id: 0 };
+    let item = |id: u64| json!({"id": id, "name": format!("thing {id}")});
+    for id in 1..=4 {
+        recording.note(request("GET", &format!("/things/{id}"), None), &(200, item(id)));
+    }
+    recording.note(request("GET", "/things", None), &(200, json!([item(1), item(2), item(3), item(4)])));
+    let contract = recording.model.contract();
+    let behaviour = Behaviour::mine(&recording.journal, &contract);
+    let mut state = State::initial(&behaviour);
+    let mut read =
+        |target: &str| play(&contract, &behaviour, &mut state, &request("GET", target, None)).expect("learned").body;
+    let list = read("/things");
+    let unseen = read("/things/77");
+    let body: Value = serde_json::from_slice(&unseen).expect("JSON");
+    assert_eq!(body["id"], 77);
+    assert_eq!(read("/things/77"), unseen);
+    assert_eq!(read("/things"), list);
+}

@@ -12,7 +12,7 @@ use super::select::{caller, looked_up, page};
 use super::show::Showing;
 use super::trace::Call;
 use super::value::{at, hash};
-use super::world::{RowId, State, World};
+use super::world::{Row, RowId, State, World};
 use super::write::{Writing, imagined, renamed};
 use super::{Answer, Context, Refusal};
 use crate::{Contract, Endpoint, Headers, Request};
@@ -150,9 +150,12 @@ struct Play<'a> {
 }
 
 /// What a good call did: the row it is about, and whether that row had to be imagined.
+#[derive(Default)]
 struct Done {
     row: Option<RowId>,
     imagined: bool,
+    /// A row that was only read and is told the same way each time; it is in no table.
+    passing: Option<Row>,
 }
 
 impl Play<'_> {
@@ -225,22 +228,27 @@ impl Play<'_> {
         match &self.rule.effect {
             Effect::Create { class, plan } => {
                 let key = writing.create(self.state, *class, plan);
-                Done { row: Some((*class, key)), imagined: false }
+                Done { row: Some((*class, key)), ..Done::default() }
             }
             Effect::Update { class, selector, plan } => {
                 let Some(id) = find(&self.state.world, *class, selector, self.call, who) else {
-                    return Done { row: None, imagined: false };
+                    return Done::default();
                 };
-                let imagined = self.imagine(&id, true);
+                let row = self.imagine(&id);
+                let imagined = row.is_some();
+                // A change makes it real.
+                if let Some(row) = row {
+                    self.state.world.table_mut(*class).put(id.1.clone(), row);
+                }
                 let key = writing.update(self.state, *class, &id.1, plan);
-                Done { row: Some((*class, key)), imagined }
+                Done { row: Some((*class, key)), imagined, passing: None }
             }
             Effect::Delete { class, slot } => {
                 if let Some(key) = self.call.params.get(*slot) {
                     self.state.world.table_mut(*class).remove(key);
                     self.state.mark(*class, key);
                 }
-                Done { row: None, imagined: false }
+                Done::default()
             }
             Effect::Nothing => {
                 let row = self.rule.parts.iter().find_map(|(_, part)| match part {
@@ -249,22 +257,15 @@ impl Play<'_> {
                     }
                     _ => None,
                 });
-                let imagined = row.as_ref().is_some_and(|id| self.imagine(id, false));
-                Done { row, imagined }
+                let passing = row.as_ref().and_then(|id| self.imagine(id));
+                Done { row, imagined: passing.is_some(), passing }
             }
         }
     }
 
-    /// Puts an imagined row in place of one that was never seen. What a call only reads is told the same way each time
-    /// and need not be kept.
-    fn imagine(&mut self, id: &RowId, _write: bool) -> bool {
-        if self.state.world.row(id).is_some() || id.1.is_empty() {
-            return false;
-        }
-        let Some(row) = imagined(self.state, id) else { return false };
-        self.state.world.table_mut(id.0).put(id.1.clone(), row);
-        self.state.mark(id.0, &id.1);
-        true
+    /// A row in place of one that was never seen.
+    fn imagine(&self, id: &RowId) -> Option<Row> {
+        if self.state.world.row(id).is_some() || id.1.is_empty() { None } else { imagined(self.state, id) }
     }
 
     fn render(&mut self, done: &Done, who: Option<&str>) -> Answer {
@@ -296,11 +297,10 @@ impl Play<'_> {
             let mut put_total = Vec::new();
             for (path, part) in &rule.parts {
                 let value = match part {
-                    Part::Row { class, view, .. } => done
-                        .row
-                        .as_ref()
-                        .filter(|id| id.0 == *class)
-                        .and_then(|id| Some(showing.row(view, &id.1, self.state.world.row(id)?))),
+                    Part::Row { class, view, .. } => done.row.as_ref().filter(|id| id.0 == *class).and_then(|id| {
+                        let row = done.passing.as_ref().or_else(|| self.state.world.row(id))?;
+                        Some(showing.row(view, &id.1, row))
+                    }),
                     Part::List(list) => {
                         let page = page(&self.state.world, list, self.call, who);
                         total = Some(page.total);

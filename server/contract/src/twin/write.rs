@@ -226,8 +226,8 @@ fn walk<'p>(payload: &'p Map<String, Value>, path: &[String]) -> Option<&'p Valu
 /// wherever that one repeats its key, this one repeats its own.
 pub(super) fn imagined(state: &State, id: &RowId) -> Option<Row> {
     let table = state.world.tables.get(id.0)?;
-    let pick = usize::try_from(hash(&[&id.1]) % table.rows.len().max(1) as u64).unwrap_or(0);
-    let (old, donor) = table.rows.iter().nth(pick)?;
+    // The same donor for the same id, whichever rows come and go beside it.
+    let (old, donor) = table.rows.iter().max_by_key(|(key, _)| hash(&[&id.1, key]))?;
     let mut row = Row::clone(donor);
     let text = &id.1;
     row.key = if row.key.is_number() {
