@@ -34,8 +34,9 @@ lint: ## formatting, clippy and documentation, warnings as errors
 	@scripts/setup.sh check
 	@scripts/lint.sh
 
-bench: ## measure the release build with the benchmarks in ../shared
+bench: ## measure the release build beside nginx and other mocks, and with the benchmarks in ../shared
 	@scripts/setup.sh run
+	@scripts/setup.sh bench
 	@scripts/bench.sh
 
 setup: ## only set up what `run` and `test` need

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Measures the release build with learnbench and twinbench, which lie beside this project's folder in ../shared and may be
-# absent, then what a plugin call costs. docs/benchmarks.md says what the tables mean. BENCH_SPECS and BENCH_N choose less.
+# Measures the release build: the data plane (bench/README.md); with learnbench and twinbench, which lie beside this
+# project's folder in ../shared and may be absent; and what a plugin call costs. docs/benchmarks.md says what the tables mean.
+# BENCH_SPECS and BENCH_N choose less of learnbench.
 set -uo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$ROOT" || exit 1
@@ -23,8 +24,13 @@ bench_twin() {
         python3 "$tool" run -a understudy -a understudy-failover -o "$out/twinbench.json"
 }
 
+bench_data_plane() {
+    cargo build --locked --release --package understudy-bench && python3 bench/run.py --out "$out/data-plane.json"
+}
+
 cargo leptos build --release || exit 1
 status=0
+bench_data_plane || status=1
 bench_learning || status=1
 bench_twin || status=1
 cargo bench --locked --package understudy-plugin-host --bench calls || status=1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up what the Makefile's targets need and skips what is there: one line per step, with the time it took.
-#   setup.sh run | check | test
+#   setup.sh run | check | test | bench
 # A step `name` is two functions: have_name says whether there is anything to do, get_name does it.
 set -uo pipefail
 . "$(dirname "$0")/env.sh"
@@ -29,15 +29,15 @@ step() {
     exit 1
 }
 
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+
 apt_install() {
-    local as_root=()
-    [ "$(id -u)" = 0 ] || as_root=(sudo -n)
-    if ! command -v apt-get || ! "${as_root[@]}" true; then
+    if ! command -v apt-get || ! as_root true; then
         echo "neither root nor passwordless sudo, or no apt-get"
         return 1
     fi
-    "${as_root[@]}" apt-get update
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+    as_root apt-get update
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 
 # The bundled SQLite and ring are C. cargo-leptos also builds OpenSSL, whose build asks for Perl with its modules.
@@ -114,6 +114,30 @@ get_playwright() {
     )
 }
 
+# What the data plane is measured beside, and with. Debian starts its nginx by itself; only the program is wanted.
+have_load() { command -v nginx && command -v wrk; } >/dev/null
+get_load() {
+    local policy=/usr/sbin/policy-rc.d
+    [ -e "$policy" ] && { apt_install nginx-light wrk; return; }
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" && as_root chmod +x "$policy"
+    apt_install nginx-light wrk
+    local status=$?
+    as_root rm -f "$policy"
+    return $status
+}
+
+MOCKOON_VERSION=9.9.0
+PRISM_VERSION=5.14.2
+WIREMOCK_VERSION=3.13.2
+PEERS="$MOCKOON_VERSION $PRISM_VERSION $WIREMOCK_VERSION"
+have_peers() { command -v java >/dev/null && [ "$(cat "$TOOLS/bench/versions")" = "$PEERS" ]; }
+# WireMock's npm package carries the same jar as Maven Central.
+get_peers() {
+    { command -v java || apt_install default-jre-headless; } && mkdir -p "$TOOLS/bench" &&
+        npm install --prefix "$TOOLS/bench" --no-audit --no-fund --no-save "@mockoon/cli@$MOCKOON_VERSION" \
+            "@stoplight/prism-cli@$PRISM_VERSION" "wiremock@$WIREMOCK_VERSION" && echo "$PEERS" >"$TOOLS/bench/versions"
+}
+
 toolchain_steps() {
     local root_advice="Run 'apt-get install build-essential ca-certificates' as root, then make again."
     step compiler "C compiler" "about a minute" "$root_advice"
@@ -153,8 +177,13 @@ test)
     front_end_steps
     browser_steps
     ;;
+bench)
+    step node "Node.js" "about a minute" "Install Node.js $NODE_MAJOR or newer with npm, then make again."
+    step load "nginx and wrk" "some seconds" "Run 'apt-get install nginx-light wrk' as root, then make again."
+    step peers "Mockoon, Prism, WireMock" "about a minute" "See whether npm can download packages; Java comes from default-jre-headless."
+    ;;
 *)
-    echo "usage: setup.sh run|check|test" >&2
+    echo "usage: setup.sh run|check|test|bench" >&2
     exit 2
     ;;
 esac
