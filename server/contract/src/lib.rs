@@ -15,6 +15,7 @@ mod names;
 pub mod openapi;
 mod operation;
 mod provenance;
+pub mod rules;
 mod schema;
 mod sketch;
 mod templates;
@@ -26,4 +27,5 @@ pub mod view;
 
 pub use exchange::{Body, Exchange, Headers, Request, Response};
 pub use model::Model;
+pub use rules::Rules;
 pub use view::{Contract, Endpoint, EndpointId, Segment};

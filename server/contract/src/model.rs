@@ -6,7 +6,7 @@ use crate::operation::Operation;
 use crate::provenance::{AS_LOCATION, Shown};
 use crate::sketch::{Absorb, Bounded};
 use crate::trie::{self, Node, Shape};
-use crate::{Contract, Exchange, Request, token};
+use crate::{Contract, Exchange, Request, Rules, token};
 
 /// Paths that were only ever not found; scanners make many of them.
 const MAX_MISSING: usize = 1024;
@@ -46,12 +46,18 @@ pub enum DecodeError {
 impl Model {
     /// Learns one exchange. Never fails: odd input is counted as what it is.
     pub fn learn(&mut self, exchange: &Exchange) {
-        self.learn_as(exchange, None);
+        self.learn_under(exchange, None, &Rules::default());
     }
 
-    /// Learns one exchange whose path template is known by a rule: segments, parameters as `{name}`. The rule wins over
+    /// Learns one exchange whose path template is known from elsewhere: segments, parameters as `{name}`. It wins over
     /// all evidence.
     pub fn learn_as(&mut self, exchange: &Exchange, template: Option<&[String]>) {
+        self.learn_under(exchange, template, &Rules::default());
+    }
+
+    /// The same while people's rules hold. What they split off is summarised apart from now on; all else that they say
+    /// is a matter of [`Model::contract_under`].
+    pub fn learn_under(&mut self, exchange: &Exchange, template: Option<&[String]>, rules: &Rules) {
         let Exchange { request, response, .. } = exchange;
         self.exchanges += 1;
         if let Some(location) = response.headers.get("location")
@@ -66,7 +72,7 @@ impl Model {
         }
         let node = match template {
             Some(template) => self.root.at_template(template, request.path()),
-            None => self.root.at(request.path()),
+            None => self.root.at(request.path(), &rules.apart(request.path())),
         };
         let operation = node.operations.entry(&request.method);
         if response.status < 400 {
@@ -111,7 +117,13 @@ impl Model {
     /// Computes the view that requests are matched against.
     #[must_use]
     pub fn contract(&self) -> Contract {
-        Contract::of(self)
+        self.contract_under(&Rules::default())
+    }
+
+    /// The same with people's rules, which win over all evidence.
+    #[must_use]
+    pub fn contract_under(&self, rules: &Rules) -> Contract {
+        Contract::of(self, rules)
     }
 
     /// Bytes that [`Model::decode`] reads back; equal models give equal bytes.

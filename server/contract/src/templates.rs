@@ -8,15 +8,17 @@ use crate::decide::{Outlines, decide};
 use crate::model::Model;
 use crate::names;
 use crate::operation::Operation;
+use crate::rules::{Fate, Here, Rules};
 use crate::sketch::{Absorb, Values};
 use crate::token::{self, Kind};
 use crate::trie::{Group, Node, Shape};
 use crate::view::{Endpoint, Segment};
 
 /// Every endpoint of a model, by template and method.
-pub(crate) fn endpoints(model: &Model) -> Vec<Endpoint> {
-    let mut resolver = Resolver { model, outlines: Outlines::default(), path: Vec::new(), out: Vec::new() };
+pub(crate) fn endpoints(model: &Model, rules: &Rules) -> Vec<Endpoint> {
+    let mut resolver = Resolver { model, rules, outlines: Outlines::default(), path: Vec::new(), out: Vec::new() };
     resolver.resolve(&[&model.root]);
+    resolver.out.retain(|endpoint| !rules.hides(&endpoint.id));
     resolver.out.sort_by(|a, b| (&a.template, &a.method).cmp(&(&b.template, &b.method)));
     resolver.out
 }
@@ -32,13 +34,14 @@ pub(crate) fn parameter_schema(kind: &str) -> Value {
 
 struct Resolver<'m> {
     model: &'m Model,
+    rules: &'m Rules,
     outlines: Outlines,
     path: Vec<Step<'m>>,
     out: Vec<Endpoint>,
 }
 
 /// One segment on the way down.
-enum Step<'m> {
+pub(crate) enum Step<'m> {
     Literal(&'m str),
     Parameter { kind: &'static str, name: Option<String>, suffix: String, values: Values },
 }
@@ -47,6 +50,8 @@ enum Step<'m> {
 #[derive(Default)]
 pub(crate) struct Children<'m> {
     pub(crate) literals: BTreeMap<&'m str, Vec<&'m Node>>,
+    /// Values by their form that a rule kept apart once.
+    apart: BTreeMap<&'m str, Vec<&'m Node>>,
     pub(crate) parameters: BTreeMap<&'m str, Parameter<'m>>,
 }
 
@@ -56,6 +61,8 @@ pub(crate) struct Parameter<'m> {
     pub(crate) kinds: BTreeSet<Option<Kind>>,
     pub(crate) name: Option<&'m str>,
     pub(crate) values: Values,
+    /// The same, by the groups of the trie that they come from.
+    seen: Vec<&'m Values>,
     pub(crate) nodes: Vec<&'m Node>,
 }
 
@@ -65,7 +72,8 @@ impl<'m> Children<'m> {
         let mut children = Self::default();
         for node in nodes {
             for (token, child) in &node.literals.kept {
-                children.literals.entry(token).or_default().push(child);
+                let into = if child.apart { &mut children.apart } else { &mut children.literals };
+                into.entry(token).or_default().push(child);
             }
             for (shape, group) in &node.shapes {
                 if let Some(version) = version(shape, group).filter(|_| top) {
@@ -75,6 +83,7 @@ impl<'m> Children<'m> {
                 let parameter = children.parameters.entry(&shape.suffix).or_default();
                 parameter.kinds.insert(Some(shape.kind));
                 parameter.values.absorb(&group.values);
+                parameter.seen.push(&group.values);
                 parameter.nodes.push(&group.node);
             }
             for (name, group) in &node.named.kept {
@@ -90,6 +99,77 @@ impl<'m> Children<'m> {
             }
         }
         children
+    }
+}
+
+impl<'m> Children<'m> {
+    /// Does what rules say of the segments here. What is a literal by a rule is taken out, so that no evidence is asked.
+    fn obey(&mut self, rules: &Here<'m>) -> BTreeMap<&'m str, Vec<&'m Node>> {
+        let mut literals = BTreeMap::new();
+        if !rules.is_empty() {
+            self.split_values(rules, &mut literals);
+            let tokens: Vec<&'m str> = self.literals.keys().copied().collect();
+            for token in tokens {
+                match rules.fate(token) {
+                    Some((Fate::Literal, _)) => {
+                        literals.insert(token, self.literals.remove(token).unwrap_or_default());
+                    }
+                    Some((Fate::Value, suffix)) => {
+                        let nodes = self.literals.remove(token).unwrap_or_default();
+                        self.parameters.entry(suffix).or_default().take_in(token, suffix, &nodes);
+                    }
+                    None => {}
+                }
+            }
+        }
+        for (token, nodes) in std::mem::take(&mut self.apart) {
+            if !literals.contains_key(token)
+                && let Some((shape, value)) = Shape::of(token)
+            {
+                let suffix = token::extension(token).filter(|suffix| *suffix == shape.suffix).unwrap_or("");
+                let parameter = self.parameters.entry(suffix).or_default();
+                parameter.kinds.insert(Some(shape.kind));
+                parameter.values.add(&value);
+                parameter.nodes.extend(nodes);
+            }
+        }
+        literals
+    }
+
+    /// Makes literals of values whose form alone made them values. One that did not come again since the rule is
+    /// described by the parameter that it was a value of: nothing more is known of it.
+    fn split_values(&mut self, rules: &Here<'m>, literals: &mut BTreeMap<&'m str, Vec<&'m Node>>) {
+        let is_literal = |token: &str| matches!(rules.fate(token), Some((Fate::Literal, _)));
+        let apart: Vec<&'m str> = self.apart.keys().copied().filter(|token| is_literal(token)).collect();
+        for token in apart {
+            literals.insert(token, self.apart.remove(token).unwrap_or_default());
+        }
+        for (suffix, parameter) in &self.parameters {
+            let known =
+                |token: &str| token::decode(token).strip_suffix(suffix).is_some_and(|v| parameter.values.contains(v));
+            let shown = parameter.seen.iter().flat_map(|values| values.iter()).map(|(text, _)| text);
+            let all = rules.values().filter(|token| known(token)).chain(shown.filter(|_| suffix.is_empty()));
+            for token in all.filter(|token| !token.is_empty() && is_literal(token)) {
+                literals.entry(token).or_insert_with(|| parameter.nodes.clone());
+            }
+        }
+        // A parameter all of whose values are literals is none.
+        let kept = |suffix: &str, parameter: &Parameter<'m>| {
+            !parameter.values.complete()
+                || parameter.seen.is_empty()
+                || parameter.values.iter().any(|(text, _)| !is_literal(&format!("{text}{suffix}")))
+        };
+        self.parameters.retain(|suffix, parameter| kept(suffix, parameter));
+    }
+}
+
+impl<'m> Parameter<'m> {
+    /// Adds a literal as one of the values.
+    pub(crate) fn take_in(&mut self, token: &str, suffix: &str, nodes: &[&'m Node]) {
+        let decoded = token::decode(token);
+        self.kinds.insert(None);
+        self.values.add(decoded.strip_suffix(suffix).unwrap_or(&decoded));
+        self.nodes.extend(nodes);
     }
 }
 
@@ -119,7 +199,10 @@ impl<'m> Resolver<'m> {
         self.emit(nodes);
         let top = self.path.len() < 3 && self.path.iter().all(|step| matches!(step, Step::Literal(_)));
         let mut children = Children::of(nodes, top);
+        let here = self.rules.below(&self.path);
+        let settled = children.obey(&here);
         decide(self.model, &self.outlines, self.path.is_empty(), &mut children);
+        children.literals.extend(settled);
         for (token, nodes) in children.literals {
             self.path.push(Step::Literal(token));
             self.resolve(&nodes);
@@ -127,7 +210,7 @@ impl<'m> Resolver<'m> {
         }
         for (suffix, parameter) in children.parameters {
             let kind = parameter.kind();
-            let name = parameter.name.map(str::to_owned);
+            let name = here.name(suffix).or(parameter.name).map(str::to_owned);
             self.path.push(Step::Parameter { kind, name, suffix: suffix.to_owned(), values: parameter.values });
             self.resolve(&parameter.nodes);
             self.path.pop();

@@ -28,8 +28,11 @@ pub(crate) struct Node {
     pub(crate) shapes: BTreeMap<Shape, Group>,
     /// Parameters by rule.
     pub(crate) named: Bounded<Group, MAX_NAMES>,
-    /// A rule says that this is a literal.
+    /// A plugin says that this is a literal.
     pub(crate) fixed: bool,
+    /// Its form makes it a value; when it came a person's rule kept it apart.
+    #[serde(default)]
+    pub(crate) apart: bool,
 }
 
 /// Segments of one form.
@@ -65,9 +68,16 @@ impl Shape {
 }
 
 impl Node {
-    /// The node of a raw path, made when it is new.
-    pub(crate) fn at(&mut self, path: &str) -> &mut Self {
-        segments(path).fold(self, Self::below)
+    /// The node of a raw path, made when it is new. The segments at the positions `apart` are not told by their form.
+    pub(crate) fn at(&mut self, path: &str, apart: &[usize]) -> &mut Self {
+        segments(path).enumerate().fold(self, |node, (n, segment)| {
+            if !apart.contains(&n) || Shape::of(segment).is_none() {
+                return node.below(segment);
+            }
+            let literal = node.literals.entry(segment);
+            literal.apart = true;
+            literal
+        })
     }
 
     /// The node below this one for a raw segment.
@@ -114,6 +124,7 @@ impl Absorb for Node {
         absorb_map(&mut self.shapes, &other.shapes);
         self.named.absorb(&other.named);
         self.fixed |= other.fixed;
+        self.apart |= other.apart;
     }
 }
 

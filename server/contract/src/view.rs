@@ -10,13 +10,20 @@ use crate::model::Model;
 use crate::operation::{Bodies, Operation};
 use crate::schema::{Schema, render};
 use crate::sketch::{Absorb, Values};
-use crate::{hash, templates, token, trie};
+use crate::{Rules, hash, templates, token, trie};
 
 pub use crate::schema::render::FieldView;
 
 /// Names an endpoint for good: 16 hex digits of a hash over the method and the template without parameter names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EndpointId(pub String);
+
+impl EndpointId {
+    /// `anonymous` is the template with `{}` for every parameter.
+    pub(crate) fn of(method: &str, anonymous: &str) -> Self {
+        Self(format!("{:016x}", hash::hash(format!("{method} {anonymous}").as_bytes())))
+    }
+}
 
 impl fmt::Display for EndpointId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -275,9 +282,9 @@ impl Branch {
 }
 
 impl Contract {
-    pub(crate) fn of(model: &Model) -> Self {
+    pub(crate) fn of(model: &Model, rules: &Rules) -> Self {
         let mut contract = Self::default();
-        for endpoint in templates::endpoints(model) {
+        for endpoint in templates::endpoints(model, rules) {
             contract.root.put(&endpoint, contract.endpoints.len());
             contract.by_id.insert(endpoint.id.0.clone(), contract.endpoints.len());
             contract.endpoints.push(endpoint);
@@ -332,7 +339,7 @@ impl Endpoint {
         operation: Operation,
     ) -> Self {
         let mut template = String::new();
-        let mut anonymous = format!("{method} ");
+        let mut anonymous = String::new();
         let mut rest = suffixes.iter();
         for segment in &segments {
             match segment {
@@ -350,7 +357,7 @@ impl Endpoint {
             template.push('/');
         }
         let mut endpoint = Self {
-            id: EndpointId(format!("{:016x}", hash::hash(anonymous.as_bytes()))),
+            id: EndpointId::of(method, &anonymous),
             method: method.to_owned(),
             template,
             segments,

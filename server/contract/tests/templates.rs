@@ -1,35 +1,9 @@
 //! From traffic to templates: small stories, each with the endpoints that should come out.
 
-use understudy_contract::{Body, Exchange, Headers, Model, Request, Response, Segment, openapi};
+mod support;
 
-/// One request per line: `METHOD TARGET STATUS BODY`.
-fn learn(story: &str) -> Model {
-    let mut model = Model::default();
-    story
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .enumerate()
-        .for_each(|(n, line)| model.learn(&exchange(n, line)));
-    model
-}
-
-fn exchange(n: usize, line: &str) -> Exchange {
-    let mut words = line.splitn(4, ' ');
-    let mut next = || words.next().unwrap_or_default().to_owned();
-    let (method, target, status, body) = (next(), next(), next(), next());
-    Exchange {
-        id: n as u64,
-        received_at_ms: n as u64,
-        latency_us: 1000,
-        request: Request { method, target, ..Request::default() },
-        response: Response {
-            status: status.parse().expect("a status"),
-            headers: Headers(vec![("content-type".into(), "application/json".into())]),
-            body: Body { bytes: body.into(), truncated: false },
-        },
-    }
-}
+use support::{exchange, learn};
+use understudy_contract::{Model, Segment, openapi};
 
 fn templates(story: &str) -> Vec<String> {
     let contract = learn(story).contract();
