@@ -228,11 +228,12 @@ fn build(
     for exchange in project.journal {
         journal.push(exchange);
     }
-    let contract = Arc::new(project.model.contract());
+    let contract = Arc::new(project.model.contract_under(&project.rules));
     let behaviour = Arc::new(Behaviour::mine(&journal, &contract));
     let snapshot = Snapshot {
         contract,
         behaviour: Arc::clone(&behaviour),
+        rules: Arc::new(project.rules.clone()),
         mode: policy_mode(project.mode),
         failover: config.failover,
     };
@@ -256,7 +257,7 @@ fn build(
         next_id,
         config,
     };
-    (Arc::new(handles), inbox, Knowledge { model: project.model, journal })
+    (Arc::new(handles), inbox, Knowledge { model: project.model, rules: project.rules, journal })
 }
 
 /// From the project's name, so that a copy of a project under the same name tells the same story.

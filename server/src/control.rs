@@ -6,6 +6,7 @@ mod error;
 mod guard;
 pub mod live;
 mod present;
+mod rules;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 
 use crate::handles::Handles;
 
@@ -48,7 +49,9 @@ pub fn build(handles: &Arc<Handles>, address: SocketAddr) -> (Router, Arc<Feed>)
         .route("/admin/status", get(api::status))
         .route("/admin/mode", put(api::set_mode))
         .route("/admin/endpoints", get(api::endpoints))
-        .route("/admin/endpoints/{id}", get(api::endpoint))
+        .route("/admin/endpoints/{id}", get(api::endpoint).patch(rules::change_endpoint).delete(rules::hide_endpoint))
+        .route("/admin/rules", get(rules::list).post(rules::add))
+        .route("/admin/rules/{id}", delete(rules::remove))
         .route("/admin/openapi.json", get(api::openapi))
         .route("/admin/traffic", get(api::traffic))
         .route("/admin/plugins", get(api::plugins))

@@ -7,8 +7,8 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use http::Method;
 use http::uri::PathAndQuery;
-use understudy_contract::Contract;
 use understudy_contract::twin::{Behaviour, State};
+use understudy_contract::{Contract, Rules};
 use understudy_plugin_host::PluginHost;
 use understudy_policy::Mode;
 use understudy_types as types;
@@ -81,6 +81,12 @@ impl Handles {
             behaviour: Arc::clone(behaviour),
             ..Snapshot::clone(old)
         });
+    }
+
+    /// The learner's: the contract that follows these rules comes next.
+    pub fn set_rules(&self, rules: &Rules) {
+        let rules = Arc::new(rules.clone());
+        self.snapshot.rcu(|old| Snapshot { rules: Arc::clone(&rules), ..Snapshot::clone(old) });
     }
 
     /// Forgets what only the twin's own answers changed.

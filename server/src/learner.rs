@@ -6,6 +6,7 @@
 
 pub mod convert;
 mod decode;
+pub mod edit;
 mod intake;
 
 use std::collections::HashMap;
@@ -15,7 +16,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use understudy_contract::twin::{Behaviour, Journal};
-use understudy_contract::{Exchange, Model};
+use understudy_contract::{Exchange, Model, Rules};
 use understudy_plugin_host::PluginHost;
 use understudy_types::TrafficRow;
 
@@ -37,12 +38,14 @@ const BETWEEN: usize = 1024;
 enum Item {
     Learn(Box<Exchange>, TrafficRow),
     Show(TrafficRow),
+    Edit(Box<edit::Request>),
 }
 
 /// What was learned so far, as the store gave it back.
 #[derive(Debug, Default)]
 pub struct Knowledge {
     pub model: Model,
+    pub rules: Rules,
     pub journal: Journal,
 }
 
@@ -106,6 +109,8 @@ impl Templates {
 struct Unpublished {
     since: Option<Instant>,
     learned: u64,
+    /// People changed the rules.
+    edited: bool,
     batch: Batch,
 }
 
@@ -151,27 +156,45 @@ fn take(
     templates: &mut Templates,
     unpublished: &mut Unpublished,
 ) {
-    unpublished.since.get_or_insert_with(Instant::now);
+    if !matches!(item, Item::Edit(_)) {
+        unpublished.since.get_or_insert_with(Instant::now);
+    }
     match item {
         Item::Learn(exchange, row) => {
-            knowledge.model.learn_as(&exchange, templates.of(&handles.plugins, &exchange));
+            let template = templates.of(&handles.plugins, &exchange);
+            knowledge.model.learn_under(&exchange, template, &knowledge.rules);
             knowledge.journal.push(Exchange::clone(&exchange));
             unpublished.learned += 1;
             unpublished.batch.exchanges.push(*exchange);
             unpublished.batch.traffic.push(row);
         }
         Item::Show(row) => unpublished.batch.traffic.push(row),
+        Item::Edit(request) => edit(handles, *request, knowledge, unpublished),
     }
+}
+
+/// What people decide holds when they are answered.
+fn edit(handles: &Handles, request: edit::Request, knowledge: &mut Knowledge, unpublished: &mut Unpublished) {
+    let outcome = edit::apply(&handles.store, &request, knowledge);
+    if outcome.as_ref().is_ok_and(|outcome| !outcome.preview) {
+        unpublished.edited = true;
+        publish(handles, knowledge, unpublished);
+    }
+    request.answer(outcome);
 }
 
 /// Computes, swaps, stores; then, and not before, the exchanges count as learned.
 fn publish(handles: &Handles, knowledge: &Knowledge, unpublished: &mut Unpublished) {
     let learned = std::mem::take(&mut unpublished.learned);
+    let edited = std::mem::take(&mut unpublished.edited);
     unpublished.since = None;
     let mut batch = std::mem::take(&mut unpublished.batch);
-    if learned > 0 {
-        let contract = Arc::new(knowledge.model.contract());
+    if learned > 0 || edited {
+        let contract = Arc::new(knowledge.model.contract_under(&knowledge.rules));
         let behaviour = Arc::new(Behaviour::mine(&knowledge.journal, &contract));
+        if edited {
+            handles.set_rules(&knowledge.rules);
+        }
         handles.publish(&contract, &behaviour);
         batch.model = Some(knowledge.model.encode());
         batch.oldest_exchange = knowledge.journal.oldest();

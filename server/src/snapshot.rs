@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use understudy_contract::Contract;
 use understudy_contract::twin::Behaviour;
+use understudy_contract::{Contract, Rules};
 use understudy_policy::Mode;
 
 /// Cheap to clone, so that a part can be replaced.
@@ -11,6 +11,8 @@ use understudy_policy::Mode;
 pub struct Snapshot {
     pub contract: Arc<Contract>,
     pub behaviour: Arc<Behaviour>,
+    /// What people decided about the templates; the contract follows it.
+    pub rules: Arc<Rules>,
     pub mode: Mode,
     pub failover: bool,
 }

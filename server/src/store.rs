@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
-use understudy_contract::{Exchange, Model};
+use understudy_contract::{Exchange, Model, Rules};
 use understudy_types::{Mode, TrafficRow};
 
 pub use open::OpenError;
@@ -26,6 +26,7 @@ pub const TRAFFIC_ROWS: usize = 10_000;
 #[derive(Debug, Default)]
 pub struct Project {
     pub mode: Mode,
+    pub rules: Rules,
     pub model: Model,
     /// Oldest first.
     pub journal: Vec<Exchange>,
@@ -59,6 +60,8 @@ pub enum StoreError {
     Sql(#[from] rusqlite::Error),
     #[error("write the project file: encode an exchange: {0}")]
     Encode(#[from] rmp_serde::encode::Error),
+    #[error("write the project file: encode a rule: {0}")]
+    Rules(#[from] serde_json::Error),
     #[error("write the project file: it is closed")]
     Closed,
 }
@@ -67,6 +70,7 @@ pub enum StoreError {
 enum Command {
     Save(Box<Batch>, mpsc::SyncSender<Result<(), StoreError>>),
     SetMode(Mode, oneshot::Sender<Result<(), StoreError>>),
+    SetRules(Box<Rules>, mpsc::SyncSender<Result<(), StoreError>>),
     Close,
 }
 
@@ -115,6 +119,13 @@ impl Store {
         saved.recv().map_err(|_| StoreError::Closed)?
     }
 
+    /// Waits until people's rules are on disk, in the place of those that were there. For threads that may wait.
+    pub fn set_rules(&self, rules: &Rules) -> Result<(), StoreError> {
+        let (done, saved) = mpsc::sync_channel(1);
+        self.commands.send(Command::SetRules(Box::new(rules.clone()), done)).map_err(|_| StoreError::Closed)?;
+        saved.recv().map_err(|_| StoreError::Closed)?
+    }
+
     pub async fn set_mode(&self, mode: Mode) -> Result<(), StoreError> {
         let (done, saved) = oneshot::channel();
         self.commands.send(Command::SetMode(mode, done)).map_err(|_| StoreError::Closed)?;
@@ -128,6 +139,7 @@ fn write(mut connection: Connection, inbox: &mpsc::Receiver<Command>) {
         match command {
             Command::Save(batch, done) => drop(done.send(rows::save(&mut connection, &batch))),
             Command::SetMode(mode, done) => drop(done.send(rows::set_mode(&connection, mode))),
+            Command::SetRules(rules, done) => drop(done.send(rows::set_rules(&connection, &rules))),
             Command::Close => break,
         }
     }

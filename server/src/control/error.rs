@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use understudy_types::{ErrorBody, ErrorDetail};
 
+use crate::learner::edit::EditError;
 use crate::store::StoreError;
 
 /// Everything the admin API refuses, in one envelope.
@@ -19,6 +20,10 @@ pub(super) enum ApiError {
     UnknownEndpoint(String),
     #[error("the body is not JSON: {0}")]
     NotJson(serde_json::Error),
+    #[error("{0}")]
+    NotARule(String),
+    #[error("{0}")]
+    Edit(#[from] EditError),
     #[error("{field} is {given}: expected one of {}", allowed.join(", "))]
     NotAllowed { field: &'static str, given: Value, allowed: &'static [&'static str] },
     #[error("{name} is {given:?}: expected {expected}")]
@@ -39,10 +44,14 @@ impl ApiError {
             Self::UnknownPath(_) | Self::UnknownEndpoint(_) => StatusCode::NOT_FOUND,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotJson(_) | Self::BadParameter { .. } => StatusCode::BAD_REQUEST,
-            Self::NotAllowed { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotAllowed { .. } | Self::NotARule(_) | Self::Edit(EditError::Rule(_)) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            Self::Edit(EditError::Unknown(_)) => StatusCode::NOT_FOUND,
+            Self::Edit(EditError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
             Self::ForeignHost(_) | Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::NoToken => StatusCode::UNAUTHORIZED,
-            Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Store(_) | Self::Edit(EditError::Store(_)) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -53,11 +62,14 @@ impl ApiError {
             Self::UnknownEndpoint(_) => "unknown_endpoint",
             Self::NotJson(_) => "not_json",
             Self::NotAllowed { .. } => "not_allowed",
+            Self::NotARule(_) | Self::Edit(EditError::Rule(_)) => "bad_rule",
+            Self::Edit(EditError::Unknown(_)) => "unknown_rule",
+            Self::Edit(EditError::Busy) => "learner_busy",
             Self::BadParameter { .. } => "bad_parameter",
             Self::ForeignHost(_) => "foreign_host",
             Self::ForeignOrigin => "foreign_origin",
             Self::NoToken => "no_token",
-            Self::Store(_) => "store_failed",
+            Self::Store(_) | Self::Edit(EditError::Store(_)) => "store_failed",
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use http::StatusCode;
 use understudy_types::{Source, TrafficRow};
 
-use super::{Item, convert};
+use super::{Item, convert, edit};
 use crate::handles::Handles;
 use crate::proxy::exchange::Observed;
 use crate::stats::Stats;
@@ -19,6 +19,7 @@ const MAX_BYTES: usize = 64 << 20;
 
 enum Message {
     Observed(Box<Observed>),
+    Edit(Box<edit::Request>),
     Close,
 }
 
@@ -64,6 +65,11 @@ impl Intake {
         }
     }
 
+    /// Passes on what people decided, behind the exchanges that were offered before it. False when there is no room.
+    pub(super) fn pass(&self, request: edit::Request) -> bool {
+        self.queue.try_send(Message::Edit(Box::new(request))).is_ok()
+    }
+
     /// What was offered before is still learned; what comes after is shed. Waits for room in the queue.
     pub fn close(&self) {
         // When the receiver is gone already there is nothing to close.
@@ -77,13 +83,15 @@ fn is_learnable(observed: &Observed) -> bool {
 }
 
 pub(super) fn run(handles: &Handles, inbox: &Inbox, items: &SyncSender<Item>) {
-    while let Ok(Message::Observed(observed)) = inbox.queue.recv() {
-        let size = observed.size();
-        let item = prepare(handles, *observed);
-        let row = match &item {
-            Item::Learn(_, row) | Item::Show(row) => row.clone(),
+    loop {
+        let (size, item) = match inbox.queue.recv() {
+            Ok(Message::Observed(observed)) => (observed.size(), prepare(handles, *observed)),
+            Ok(Message::Edit(request)) => (0, Item::Edit(request)),
+            Ok(Message::Close) | Err(_) => return,
         };
-        handles.traffic.push(row);
+        if let Item::Learn(_, row) | Item::Show(row) = &item {
+            handles.traffic.push(row.clone());
+        }
         let sent = items.send(item);
         inbox.bytes.fetch_sub(size, Ordering::Relaxed);
         if sent.is_err() {

@@ -1,7 +1,9 @@
 //! Rows, and the types they become.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use understudy_contract::{Exchange, Model};
+use serde::{Deserialize, Serialize};
+use understudy_contract::rules::Rule;
+use understudy_contract::{Exchange, Model, Rules};
 use understudy_types::{Mode, Source, TrafficRow};
 
 use super::{Batch, OpenError, Project, StoreError, TRAFFIC_ROWS};
@@ -9,6 +11,7 @@ use super::{Batch, OpenError, Project, StoreError, TRAFFIC_ROWS};
 pub(super) fn load(connection: &mut Connection) -> Result<Project, OpenError> {
     Ok(Project {
         mode: load_mode(connection)?,
+        rules: load_rules(connection)?,
         model: load_model(connection)?,
         journal: load_journal(connection)?,
         traffic: load_traffic(connection)?,
@@ -21,6 +24,34 @@ fn load_mode(connection: &Connection) -> Result<Mode, OpenError> {
         .optional()?;
     let Some(word) = word else { return Ok(Mode::default()) };
     mode_of(&word).ok_or_else(|| OpenError::Damaged(format!("its mode is {word:?}")))
+}
+
+/// People's rules as they are stored, in JSON.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredRules {
+    next_id: u64,
+    rules: Vec<Rule>,
+}
+
+fn load_rules(connection: &Connection) -> Result<Rules, OpenError> {
+    let stored = connection
+        .query_row("SELECT value FROM setting WHERE key = 'rules'", [], |row| row.get::<_, String>(0))
+        .optional()?;
+    let Some(json) = stored else { return Ok(Rules::default()) };
+    let damaged = |reason: String| OpenError::Damaged(format!("its rules: {reason}"));
+    let StoredRules { next_id, rules } = serde_json::from_str(&json).map_err(|error| damaged(error.to_string()))?;
+    Rules::new(next_id, rules).map_err(|error| damaged(error.to_string()))
+}
+
+/// A person's decision must outlast a power cut, unlike the last moments of traffic.
+pub(super) fn set_rules(connection: &Connection, rules: &Rules) -> Result<(), StoreError> {
+    let stored = StoredRules { next_id: rules.next_id(), rules: rules.iter().cloned().collect() };
+    let json = serde_json::to_string(&stored)?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    let written = connection.execute("INSERT OR REPLACE INTO setting (key, value) VALUES ('rules', ?)", [json]);
+    connection.pragma_update(None, "synchronous", "normal")?;
+    written?;
+    Ok(())
 }
 
 fn load_model(connection: &Connection) -> Result<Model, OpenError> {
