@@ -1,5 +1,7 @@
 //! The contract as requests and readers see it: immutable, compiled for matching.
 
+mod index;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
@@ -10,7 +12,9 @@ use crate::model::Model;
 use crate::operation::{Bodies, Operation};
 use crate::schema::{Schema, render};
 use crate::sketch::{Absorb, Values};
-use crate::{Rules, hash, templates, token, trie};
+use crate::{Rules, hash, templates};
+
+use index::Index;
 
 pub use crate::schema::render::FieldView;
 
@@ -36,7 +40,7 @@ impl fmt::Display for EndpointId {
 pub struct Contract {
     endpoints: Vec<Endpoint>,
     by_id: HashMap<String, usize>,
-    root: Branch,
+    index: Index,
 }
 
 /// A method and a path template, with what was learned about them.
@@ -230,62 +234,11 @@ fn bodies(all: &std::collections::BTreeMap<String, Bodies>) -> impl Iterator<Ite
     all.iter().map(|(media_type, bodies)| BodyView { media_type, bodies })
 }
 
-/// A node of the compiled templates.
-#[derive(Debug, Default)]
-struct Branch {
-    literals: HashMap<String, Branch>,
-    /// By what stands behind the parameter, longest first; nothing comes last.
-    parameters: Vec<(String, Branch)>,
-    endpoints: HashMap<String, usize>,
-}
-
-impl Branch {
-    fn put(&mut self, endpoint: &Endpoint, index: usize) {
-        let mut branch = self;
-        let mut suffixes = endpoint.suffixes.iter();
-        for segment in &endpoint.segments {
-            branch = match segment {
-                Segment::Literal(text) => branch.literals.entry(text.clone()).or_default(),
-                Segment::Parameter { .. } => branch.parameter(suffixes.next().map_or("", String::as_str)),
-            };
-        }
-        branch.endpoints.insert(endpoint.method.clone(), index);
-    }
-
-    fn parameter(&mut self, suffix: &str) -> &mut Self {
-        let at = match self.parameters.iter().position(|(s, _)| s == suffix) {
-            Some(at) => at,
-            None => {
-                let at = self.parameters.partition_point(|(s, _)| (s.len(), s.as_str()) > (suffix.len(), suffix));
-                self.parameters.insert(at, (suffix.to_owned(), Self::default()));
-                at
-            }
-        };
-        &mut self.parameters[at].1
-    }
-
-    fn find<'p>(&self, method: &str, segments: &[&'p str], values: &mut Vec<&'p str>) -> Option<usize> {
-        let Some((first, rest)) = segments.split_first() else { return self.endpoints.get(method).copied() };
-        if let Some(found) = self.literals.get(*first).and_then(|branch| branch.find(method, rest, values)) {
-            return Some(found);
-        }
-        for (suffix, branch) in &self.parameters {
-            let Some(value) = first.strip_suffix(suffix.as_str()).filter(|value| !value.is_empty()) else { continue };
-            values.push(value);
-            if let Some(found) = branch.find(method, rest, values) {
-                return Some(found);
-            }
-            values.pop();
-        }
-        None
-    }
-}
-
 impl Contract {
     pub(crate) fn of(model: &Model, rules: &Rules) -> Self {
         let mut contract = Self::default();
         for endpoint in templates::endpoints(model, rules) {
-            contract.root.put(&endpoint, contract.endpoints.len());
+            contract.index.put(&endpoint, contract.endpoints.len());
             contract.by_id.insert(endpoint.id.0.clone(), contract.endpoints.len());
             contract.endpoints.push(endpoint);
         }
@@ -297,9 +250,8 @@ impl Contract {
     /// Gives the answers that said "not found" to the endpoints that their paths belong to.
     fn add_missing(&mut self, model: &Model) {
         for missing in model.missing.kept.values() {
-            let segments: Vec<&str> = trie::segments(&missing.path).collect();
-            if let Some(index) = self.root.find(&missing.method, &segments, &mut Vec::new()) {
-                self.endpoints[index].absorb(&missing.operation);
+            if let Some(found) = self.index.find(&missing.method, &missing.path) {
+                self.endpoints[found.endpoint].absorb(&missing.operation);
             }
         }
     }
@@ -318,15 +270,8 @@ impl Contract {
     /// segment by segment from the left.
     #[must_use]
     pub fn find<'a>(&'a self, method: &str, path: &'a str) -> Option<Match<'a>> {
-        let segments: Vec<&str> = trie::segments(path).collect();
-        let mut values = Vec::new();
-        let endpoint = &self.endpoints[self.root.find(method, &segments, &mut values)?];
-        let names = endpoint.segments.iter().filter_map(|segment| match segment {
-            Segment::Parameter { name, .. } => Some(name.as_str()),
-            Segment::Literal(_) => None,
-        });
-        let parameters = names.zip(values.into_iter().map(token::decode)).collect();
-        Some(Match { endpoint, parameters })
+        let found = self.index.find(method, path)?;
+        Some(Match { endpoint: &self.endpoints[found.endpoint], parameters: found.parameters })
     }
 }
 
