@@ -2,8 +2,8 @@
 
 use understudy_types::{Breaker, Health, Mode, Source, Status, Upstream};
 
-/// Modes that can be chosen; scoring the twin beside upstream needs more than a switch.
-pub const CHOICES: [Mode; 2] = [Mode::Proxy, Mode::Mock];
+/// In the order in which the switch shows them.
+pub const CHOICES: [Mode; 3] = [Mode::Proxy, Mode::Shadow, Mode::Mock];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
@@ -22,11 +22,18 @@ pub fn standing(status: &Status) -> Standing {
             headline: "The twin answers your app",
             meaning: format!("Mock mode: every answer is made from what was learned. Nothing is sent to {url}."),
         },
-        Mode::Proxy if is_away(&status.upstream) => Standing {
+        Mode::Proxy | Mode::Shadow if is_away(&status.upstream) => Standing {
             source: Source::Twin,
             headline: "The twin stands in",
             meaning: format!(
                 "{url} cannot be reached. What was learned is answered by the twin until the API is back."
+            ),
+        },
+        Mode::Shadow => Standing {
+            source: Source::Upstream,
+            headline: "Your API answers, the twin rehearses",
+            meaning: format!(
+                "Shadow mode: requests go to {url}. What the twin would have answered is compared with each answer."
             ),
         },
         Mode::Proxy => Standing {
@@ -43,6 +50,7 @@ pub fn standing(status: &Status) -> Standing {
 pub fn mode_word(mode: Mode) -> &'static str {
     match mode {
         Mode::Proxy => "proxy",
+        Mode::Shadow => "shadow",
         Mode::Mock => "mock",
     }
 }
@@ -51,6 +59,7 @@ pub fn mode_word(mode: Mode) -> &'static str {
 pub fn mode_label(mode: Mode) -> &'static str {
     match mode {
         Mode::Proxy => "Proxy",
+        Mode::Shadow => "Shadow",
         Mode::Mock => "Mock",
     }
 }
@@ -59,6 +68,7 @@ pub fn mode_label(mode: Mode) -> &'static str {
 pub fn mode_hint(mode: Mode) -> &'static str {
     match mode {
         Mode::Proxy => "Upstream answers; when it cannot, the twin does",
+        Mode::Shadow => "Upstream answers; the twin's answer is computed beside it and scored",
         Mode::Mock => "The twin answers; upstream is left alone",
     }
 }
@@ -115,8 +125,10 @@ pub(crate) mod tests {
             version: "0".into(),
             project: "default.db".into(),
             mode,
+            failover: true,
             upstream,
             learner: Learner::default(),
+            outbox: 0,
             counters: Counters::default(),
             endpoints: 0,
             uptime_seconds: 0,
@@ -135,6 +147,8 @@ pub(crate) mod tests {
         check(Mode::Proxy, Health::Down, Breaker::Closed, Source::Twin);
         check(Mode::Proxy, Health::Up, Breaker::Open, Source::Twin);
         check(Mode::Mock, Health::Up, Breaker::Closed, Source::Twin);
+        check(Mode::Shadow, Health::Up, Breaker::Closed, Source::Upstream);
+        check(Mode::Shadow, Health::Down, Breaker::Open, Source::Twin);
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use understudy_contract::twin::{Behaviour, Journal, State};
@@ -19,7 +19,10 @@ use crate::control;
 use crate::handles::Handles;
 use crate::learner::{Intake, Knowledge, Learner};
 use crate::listen::{self, Role, Site};
+use crate::outbox::Outbox;
+use crate::proxy::capture::Budget;
 use crate::proxy::health::Health;
+use crate::proxy::probe;
 use crate::proxy::upstream::Client;
 use crate::redact::Redactor;
 use crate::sample;
@@ -30,9 +33,6 @@ use crate::traffic::Traffic;
 
 /// Connections that wait to be accepted; the kernel may allow fewer.
 const BACKLOG: u32 = 1024;
-/// While upstream is down a look at it this often finds its return.
-const PROBE_EVERY: Duration = Duration::from_millis(500);
-const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A running server.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl App {
         })?;
         let (router, feed) = control::build(&handles, control_address);
         tasks.spawn(control::live::run(Arc::clone(&handles), feed, stopped.clone()));
-        tasks.spawn(watch_upstream(Arc::clone(&handles), stopped.clone()));
+        tasks.spawn(probe::run(Arc::clone(&handles), stopped.clone()));
 
         let site = |role| Site { handles: Arc::clone(&handles), control: router.clone(), role };
         let mut listeners = JoinSet::new();
@@ -239,7 +239,8 @@ fn build(
     };
     let stats = Arc::new(Stats::default());
     let traffic = Arc::new(Traffic::new(project.traffic));
-    let (intake, inbox) = Intake::new(Arc::clone(&stats), Arc::clone(&traffic));
+    let budget = Budget::new(config.capture.body, config.capture.memory);
+    let (intake, inbox) = Intake::new(Arc::clone(&stats), Arc::clone(&traffic), Arc::clone(&budget));
     let handles = Handles {
         seed: seed(&config.project),
         target,
@@ -249,8 +250,10 @@ fn build(
         twin_state: Mutex::new(State::initial(&behaviour)),
         redactor,
         intake,
+        budget,
         stats,
         traffic,
+        outbox: Outbox::new(project.outbox),
         plugins: PluginHost::load(&config.plugin_dir),
         store,
         started: Instant::now(),
@@ -278,22 +281,4 @@ async fn start_sample(tasks: &mut JoinSet<()>, stopped: &watch::Receiver<bool>) 
     let address = listener.local_addr().map_err(wrong)?;
     tasks.spawn(sample::run(listener, stopped.clone()));
     Ok(TargetUrl::local(address))
-}
-
-/// While the breaker is open, connects now and then, so that the first request after upstream's return finds it.
-async fn watch_upstream(handles: Arc<Handles>, mut stopped: watch::Receiver<bool>) {
-    let (host, port) = handles.target.address();
-    loop {
-        let pause = tokio::time::sleep(PROBE_EVERY);
-        tokio::select! {
-            () = pause => {}
-            _ = stopped.wait_for(|stop| *stop) => return,
-        }
-        if handles.health.is_open() {
-            let probe = tokio::time::timeout(PROBE_TIMEOUT, TcpStream::connect((host.as_str(), port)));
-            if matches!(probe.await, Ok(Ok(_))) {
-                handles.health.wake();
-            }
-        }
-    }
 }

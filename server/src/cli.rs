@@ -40,6 +40,7 @@ enum Command {
 enum ModeWord {
     Proxy,
     Mock,
+    Shadow,
 }
 
 impl From<ModeWord> for Mode {
@@ -47,6 +48,7 @@ impl From<ModeWord> for Mode {
         match word {
             ModeWord::Proxy => Self::Proxy,
             ModeWord::Mock => Self::Mock,
+            ModeWord::Shadow => Self::Shadow,
         }
     }
 }

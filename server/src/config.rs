@@ -4,6 +4,7 @@
 
 mod layers;
 mod target;
+mod units;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 pub use layers::{Env, Flags, Layers, ProcessEnv};
 pub use target::TargetUrl;
+use understudy_policy::{Deadlines, Unwell};
 
 /// Where the API listens when nobody says otherwise: nothing outside of this machine can reach it.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
@@ -31,7 +33,26 @@ pub struct Config {
     pub admin_hosts: Vec<String>,
     pub plugin_dir: PathBuf,
     pub failover: bool,
+    pub unwell: Unwell,
+    pub deadlines: Deadlines,
+    pub capture: CaptureLimits,
+    /// How many times slower the learner works than it could; 1 but in tests and measurements.
+    pub learner_slowdown: u32,
     pub log: String,
+}
+
+/// Bytes of bodies that are kept to learn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CaptureLimits {
+    pub body: usize,
+    /// Of all that are under way or wait to be learned.
+    pub memory: usize,
+}
+
+impl Default for CaptureLimits {
+    fn default() -> Self {
+        Self { body: 1 << 20, memory: 128 << 20 }
+    }
 }
 
 /// One thing wrong with the configuration, as one sentence.
@@ -88,6 +109,10 @@ impl Config {
             admin_hosts: layers.get("ADMIN_HOSTS").map(|hosts| split_list(&hosts)).unwrap_or_default(),
             plugin_dir: layers.get("PLUGIN_DIR").unwrap_or_else(|| "./plugins".into()).into(),
             failover: checked.parse("FAILOVER", switch).unwrap_or(true),
+            unwell: checked.parse("UPSTREAM_5XX", unwell).unwrap_or_default(),
+            deadlines: checked.deadlines(),
+            capture: checked.capture_limits(),
+            learner_slowdown: checked.parse("LEARNER_SLOWDOWN", factor).unwrap_or(1),
             log: checked.parse("LOG", log_filter).unwrap_or_else(|| "info".into()),
         };
         mistakes.extend(config.contradictions());
@@ -101,6 +126,10 @@ impl Config {
         if self.admin_token.is_none() && !dashboard.ip().is_loopback() {
             let expected = "a loopback address such as 127.0.0.1, or ADMIN_TOKEN to be set, because the admin API can be reached there";
             found.push(Mistake::new(key, dashboard, expected));
+        }
+        if self.deadlines.floor > self.deadlines.ceiling {
+            let expected = format!("at most DEADLINE_CEILING, which is {} ms", self.deadlines.ceiling.as_millis());
+            found.push(Mistake::new("DEADLINE_FLOOR", format!("{} ms", self.deadlines.floor.as_millis()), expected));
         }
         if self.admin.is_some_and(|admin| admin == self.listen && admin.port() != 0) {
             found.push(Mistake::new("ADMIN_ADDR", self.listen, "an address other than LISTEN_ADDR"));
@@ -135,6 +164,20 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+
+    fn deadlines(&mut self) -> Deadlines {
+        let usual = Deadlines::default();
+        let floor = self.parse("DEADLINE_FLOOR", units::time);
+        let ceiling = self.parse("DEADLINE_CEILING", units::time);
+        Deadlines { floor: floor.unwrap_or(usual.floor), ceiling: ceiling.unwrap_or(usual.ceiling) }
+    }
+
+    fn capture_limits(&mut self) -> CaptureLimits {
+        let usual = CaptureLimits::default();
+        let body = self.parse("CAPTURE_BODY_LIMIT", units::size);
+        let memory = self.parse("CAPTURE_MEMORY_LIMIT", units::size);
+        CaptureLimits { body: body.unwrap_or(usual.body), memory: memory.unwrap_or(usual.memory) }
     }
 
     fn address(&mut self, key: &'static str) -> Option<SocketAddr> {
@@ -186,6 +229,18 @@ fn switch(value: &str) -> Result<bool, Wrong> {
         "off" | "false" | "0" | "no" => Ok(false),
         _ => Err("on or off".into()),
     }
+}
+
+fn unwell(value: &str) -> Result<Unwell, Wrong> {
+    match value.to_ascii_lowercase().as_str() {
+        "pass" => Ok(Unwell::PassOn),
+        "twin" => Ok(Unwell::Twin),
+        _ => Err("pass or twin".into()),
+    }
+}
+
+fn factor(value: &str) -> Result<u32, Wrong> {
+    value.parse().ok().filter(|factor| (1..=10_000).contains(factor)).ok_or_else(|| "a number from 1 to 10000".into())
 }
 
 fn log_filter(value: &str) -> Result<String, Wrong> {
@@ -252,6 +307,22 @@ mod tests {
     fn understudy_is_not_its_own_upstream() {
         assert_eq!(check(&[("TARGET_URL", "http://localhost:8000")]).1.len(), 1);
         assert!(check(&[("TARGET_URL", "http://localhost:8001")]).1.is_empty());
+    }
+
+    #[test]
+    fn deadlines_and_limits_are_read_and_must_not_contradict() {
+        let (config, mistakes) = check(&[
+            ("DEADLINE_FLOOR", "300ms"),
+            ("CAPTURE_BODY_LIMIT", "64KiB"),
+            ("UPSTREAM_5XX", "twin"),
+            ("LEARNER_SLOWDOWN", "100"),
+        ]);
+        assert_eq!(mistakes, Vec::<String>::new());
+        assert_eq!((config.deadlines.floor.as_millis(), config.capture.body), (300, 65_536));
+        assert_eq!((config.unwell, config.learner_slowdown), (Unwell::Twin, 100));
+        let (_, mistakes) =
+            check(&[("DEADLINE_FLOOR", "2min"), ("UPSTREAM_5XX", "hide"), ("CAPTURE_MEMORY_LIMIT", "big")]);
+        assert_eq!(mistakes.len(), 3, "{mistakes:?}");
     }
 
     #[test]

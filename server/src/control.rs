@@ -5,6 +5,7 @@ mod dashboard;
 mod error;
 mod guard;
 pub mod live;
+mod outbox;
 mod present;
 mod rules;
 
@@ -54,6 +55,10 @@ pub fn build(handles: &Arc<Handles>, address: SocketAddr) -> (Router, Arc<Feed>)
         .route("/admin/rules/{id}", delete(rules::remove))
         .route("/admin/openapi.json", get(api::openapi))
         .route("/admin/traffic", get(api::traffic))
+        .route("/admin/outbox", get(outbox::list).delete(outbox::drop_all))
+        .route("/admin/outbox/replay", post(outbox::replay_all))
+        .route("/admin/outbox/{id}", get(outbox::get).delete(outbox::drop_one))
+        .route("/admin/outbox/{id}/replay", post(outbox::replay))
         .route("/admin/plugins", get(api::plugins))
         .route("/admin/twin/reset", post(api::reset_twin))
         .route("/admin/healthz", get(api::alive))

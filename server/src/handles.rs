@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use http::Method;
@@ -15,6 +15,8 @@ use understudy_types as types;
 
 use crate::config::{Config, TargetUrl};
 use crate::learner::Intake;
+use crate::outbox::Outbox;
+use crate::proxy::capture::Budget;
 use crate::proxy::health::Health;
 use crate::proxy::upstream::Client;
 use crate::redact::Redactor;
@@ -36,8 +38,12 @@ pub struct Handles {
     /// The same for every start of a project, so that the twin repeats itself.
     pub seed: u64,
     pub intake: Intake,
+    /// What may be kept of the bodies that pass.
+    pub budget: Arc<Budget>,
     pub stats: Arc<Stats>,
     pub traffic: Arc<Traffic>,
+    /// Writes that the twin answered in the API's place.
+    pub outbox: Outbox,
     pub plugins: PluginHost,
     pub store: Store,
     pub started: Instant,
@@ -58,6 +64,15 @@ impl Handles {
     #[must_use]
     pub fn twin_knows(&self, method: &Method, target: &PathAndQuery) -> bool {
         self.snapshot.load().contract.find(method.as_str(), target.path()).is_some()
+    }
+
+    /// How long upstream may be silent over a request of this endpoint.
+    #[must_use]
+    pub fn deadline(&self, method: &Method, target: &PathAndQuery) -> Duration {
+        let snapshot = self.snapshot.load();
+        let found = snapshot.contract.find(method.as_str(), target.path());
+        let slowest = found.and_then(|hit| hit.endpoint.latency_ms(0.999));
+        self.config.deadlines.for_latency(slowest.map(|ms| Duration::from_secs_f64(ms / 1000.0)))
     }
 
     /// Takes effect when it is stored: a restart does not undo it.
@@ -102,6 +117,7 @@ impl Handles {
             version: env!("CARGO_PKG_VERSION").into(),
             project: self.config.project.clone(),
             mode: types_mode(snapshot.mode),
+            failover: snapshot.failover,
             upstream: types::Upstream {
                 url: self.target.to_string(),
                 sample: self.config.target.is_none(),
@@ -110,7 +126,8 @@ impl Handles {
                 latency_ms: self.health.latency_ms(),
                 last_error: self.health.last_error(),
             },
-            learner: self.stats.learner(),
+            learner: self.stats.learner(self.budget.shed()),
+            outbox: self.outbox.waiting(),
             counters: self.stats.counters(),
             endpoints: snapshot.contract.endpoints().len() as u64,
             uptime_seconds: self.started.elapsed().as_secs(),

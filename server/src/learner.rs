@@ -8,8 +8,9 @@ pub mod convert;
 mod decode;
 pub mod edit;
 mod intake;
+pub mod parcel;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
@@ -20,10 +21,11 @@ use understudy_contract::{Exchange, Model, Rules};
 use understudy_plugin_host::PluginHost;
 use understudy_types::TrafficRow;
 
+use intake::Place;
 pub use intake::{Inbox, Intake};
 
 use crate::handles::Handles;
-use crate::store::Batch;
+use crate::store::{Batch, TRAFFIC_ROWS};
 
 /// So long nothing must come before the work on the snapshot begins: calls often come in bursts.
 const QUIET: Duration = Duration::from_millis(40);
@@ -32,7 +34,7 @@ const LATEST: Duration = Duration::from_millis(500);
 /// Computing the snapshot may take this share of the time at most: one part in five.
 const REST_PER_WORK: u32 = 4;
 /// Between the two threads. The intake waits when it is full, and then the queue in front of it fills up and sheds.
-const BETWEEN: usize = 1024;
+const BETWEEN: usize = 256;
 
 /// Rows and exchanges on their way from the intake.
 enum Item {
@@ -111,7 +113,9 @@ struct Unpublished {
     learned: u64,
     /// People changed the rules.
     edited: bool,
-    batch: Batch,
+    /// The ids of what is in the journal and not yet in the file.
+    exchanges: BTreeSet<u64>,
+    traffic: VecDeque<TrafficRow>,
 }
 
 impl Unpublished {
@@ -120,9 +124,23 @@ impl Unpublished {
         let latest = (self.since? + LATEST).max(not_before);
         Some(((last + QUIET).max(not_before).min(latest), latest))
     }
+
+    fn show(&mut self, row: TrafficRow) {
+        if self.traffic.len() >= TRAFFIC_ROWS {
+            self.traffic.pop_front();
+        }
+        self.traffic.push_back(row);
+    }
+
+    /// What has to be written. Exchanges that left the journal meanwhile are of no use to anyone.
+    fn batch(&mut self, journal: &Journal) -> Batch {
+        let fresh = std::mem::take(&mut self.exchanges);
+        let exchanges = journal.exchanges().filter(|exchange| fresh.contains(&exchange.id)).cloned().collect();
+        Batch { exchanges, traffic: std::mem::take(&mut self.traffic).into(), ..Batch::default() }
+    }
 }
 
-fn run(handles: &Handles, items: &Receiver<Item>, mut knowledge: Knowledge) {
+fn run(handles: &Handles, items: &Receiver<(Item, Option<Place>)>, mut knowledge: Knowledge) {
     let mut unpublished = Unpublished::default();
     let mut templates = Templates::default();
     let mut not_before = Instant::now();
@@ -134,8 +152,11 @@ fn run(handles: &Handles, items: &Receiver<Item>, mut knowledge: Knowledge) {
             Some((quiet, _)) => items.recv_timeout(quiet.saturating_duration_since(last)),
         };
         let publish_now = match item {
-            Ok(item) => {
+            Ok((item, place)) => {
+                let began = Instant::now();
                 take(handles, item, &mut knowledge, &mut templates, &mut unpublished);
+                slow_down(handles, began);
+                drop(place);
                 due.is_some_and(|(_, latest)| Instant::now() >= latest)
             }
             Err(RecvTimeoutError::Timeout) => true,
@@ -144,6 +165,7 @@ fn run(handles: &Handles, items: &Receiver<Item>, mut knowledge: Knowledge) {
         if publish_now {
             let began = Instant::now();
             publish(handles, &knowledge, &mut unpublished);
+            slow_down(handles, began);
             not_before = Instant::now() + began.elapsed() * REST_PER_WORK;
         }
     }
@@ -163,13 +185,21 @@ fn take(
         Item::Learn(exchange, row) => {
             let template = templates.of(&handles.plugins, &exchange);
             knowledge.model.learn_under(&exchange, template, &knowledge.rules);
-            knowledge.journal.push(Exchange::clone(&exchange));
             unpublished.learned += 1;
-            unpublished.batch.exchanges.push(*exchange);
-            unpublished.batch.traffic.push(row);
+            unpublished.exchanges.insert(exchange.id);
+            unpublished.show(row);
+            knowledge.journal.push(*exchange);
         }
-        Item::Show(row) => unpublished.batch.traffic.push(row),
+        Item::Show(row) => unpublished.show(row),
         Item::Edit(request) => edit(handles, *request, knowledge, unpublished),
+    }
+}
+
+/// Makes the learner so many times slower, to see what happens when it cannot keep up. At the end nobody waits for that.
+fn slow_down(handles: &Handles, began: Instant) {
+    let factor = handles.config.learner_slowdown;
+    if factor > 1 && !handles.intake.is_closing() {
+        std::thread::sleep(began.elapsed() * (factor - 1));
     }
 }
 
@@ -188,7 +218,7 @@ fn publish(handles: &Handles, knowledge: &Knowledge, unpublished: &mut Unpublish
     let learned = std::mem::take(&mut unpublished.learned);
     let edited = std::mem::take(&mut unpublished.edited);
     unpublished.since = None;
-    let mut batch = std::mem::take(&mut unpublished.batch);
+    let mut batch = unpublished.batch(&knowledge.journal);
     if learned > 0 || edited {
         let contract = Arc::new(knowledge.model.contract_under(&knowledge.rules));
         let behaviour = Arc::new(Behaviour::mine(&knowledge.journal, &contract));

@@ -4,16 +4,18 @@
 //! no IO, in `understudy-policy`.
 
 pub mod body;
+pub mod capture;
 pub mod exchange;
 pub mod headers;
 pub mod health;
+pub mod probe;
 pub mod respond;
 pub mod tunnel;
 mod twin;
 pub mod upstream;
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::header::HeaderValue;
 use http::request::Parts;
@@ -22,11 +24,14 @@ use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use understudy_policy::{After, Decision, Sent, after_failure, decide, may_resend};
+use understudy_policy::{
+    After, Decision, Failure, Permit, Sent, after_answer, after_failure, decide, is_unwell, may_resend,
+};
 use understudy_types::Source;
 
 use self::body::{Body, Captured, Outgoing, Tap, Tee};
 use self::exchange::ExchangeContext;
+use self::health::Health;
 use self::respond::Refusal;
 use self::upstream::UpstreamError;
 use crate::handles::Handles;
@@ -54,25 +59,30 @@ pub async fn handle(handles: Arc<Handles>, peer: Peer, req: Request<Incoming>) -
         let snapshot = handles.snapshot.load();
         (snapshot.mode, snapshot.failover)
     };
-    let decision =
-        decide(mode, failover, handles.health.permit(), || handles.twin_knows(&exchange.method, &exchange.target));
+    let permit = handles.health.permit();
+    let knows = || handles.twin_knows(&exchange.method, &exchange.target);
+    let decision = decide(mode, failover, permit, knows);
 
     // 3. Upstream answers, or fails before any of its answer has gone out; then the twin may still stand in.
-    let why = match decision {
-        Decision::Twin(why) => why,
-        Decision::Forward => match forward(&handles, &exchange, &peer, &hop).await {
-            Ok(response) => return from_upstream(&handles, exchange, hop, response),
+    let (why, instead_of) = match decision {
+        Decision::Twin(why) => (why, None),
+        Decision::Forward => match forward(&handles, &exchange, &peer, &hop, permit).await {
+            Ok(response) => match after_answer(response.status().as_u16(), handles.config.unwell, failover, knows) {
+                Some(why) => (why, Some(response)),
+                None => return from_upstream(&handles, exchange, hop, response),
+            },
             Err(error) => match after_failure(error.failure, failover) {
-                After::Twin(why) => why,
+                After::Twin(why) => (why, None),
                 After::Refuse(_) => return refuse(&handles, exchange, &Refusal::Upstream(error)),
             },
         },
     };
 
-    // 4. The twin answers.
-    match twin::answer(&handles, &exchange, why).await {
-        Ok((response, reason)) => from_twin(&handles, exchange, response, reason),
-        Err(refusal) => refuse(&handles, exchange, &refusal),
+    // 4. The twin answers. Where it cannot, an answer of upstream's is better than none.
+    match (twin::answer(&handles, &exchange, why).await, instead_of) {
+        (Ok((response, reason)), _) => from_twin(&handles, exchange, response, reason),
+        (Err(_), Some(response)) => from_upstream(&handles, exchange, hop, response),
+        (Err(refusal), None) => refuse(&handles, exchange, &refusal),
     }
 }
 
@@ -96,7 +106,7 @@ fn begin(handles: &Handles, req: Request<Incoming>) -> Result<(ExchangeContext, 
         method: parts.method,
         target,
         headers: parts.headers,
-        body: (!incoming.is_end_stream()).then(|| Tap::new(incoming)),
+        body: (!incoming.is_end_stream()).then(|| Tap::new(incoming, &handles.budget)),
     };
     Ok((exchange, hop))
 }
@@ -116,13 +126,15 @@ async fn forward(
     exchange: &ExchangeContext,
     peer: &Peer,
     hop: &Hop,
+    permit: Permit,
 ) -> Result<Response<Incoming>, UpstreamError> {
     let sent = if exchange.body.is_some() { Sent::Body } else { Sent::NoBody };
     let mut resent = false;
+    let pending = Pending { health: &handles.health, permit };
     loop {
-        let error = match handles.client.send(outgoing(handles, exchange, peer, hop)).await {
+        let error = match send(handles, exchange, outgoing(handles, exchange, peer, hop), permit).await {
             Ok(response) => {
-                handles.health.succeeded(exchange.received.elapsed().as_micros() as u64);
+                pending.answered(exchange.received.elapsed().as_micros() as u64, response.status());
                 return Ok(response);
             }
             Err(error) => error,
@@ -133,9 +145,75 @@ async fn forward(
         }
         if !error.downstream {
             tracing::debug!(exchange = exchange.id, error = error.causes(), "forward");
-            handles.health.failed(error.causes());
+            pending.failed(error.causes());
         }
         return Err(error);
+    }
+}
+
+/// A request that is upstream. A probe whose client goes away must not keep others from trying.
+struct Pending<'a> {
+    health: &'a Health,
+    permit: Permit,
+}
+
+impl Pending<'_> {
+    fn answered(mut self, latency_us: u64, status: StatusCode) {
+        self.permit = Permit::Yes;
+        if is_unwell(status.as_u16()) {
+            self.health.unwell(latency_us, status.as_u16());
+        } else {
+            self.health.succeeded(latency_us);
+        }
+    }
+
+    fn failed(mut self, causes: String) {
+        self.permit = Permit::Yes;
+        self.health.failed(causes);
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        if self.permit == Permit::Probe {
+            self.health.abandoned();
+        }
+    }
+}
+
+/// Sends one request and waits for the head of the answer, as long as the endpoint's own latency makes that reasonable.
+async fn send(
+    handles: &Handles,
+    exchange: &ExchangeContext,
+    req: Request<Outgoing>,
+    permit: Permit,
+) -> Result<Response<Incoming>, UpstreamError> {
+    let sending = handles.client.send(req);
+    tokio::pin!(sending);
+    let began = Instant::now();
+    // No deadline is shorter than the floor, and few answers take as long: only then the endpoint is looked up.
+    let mut deadline = None;
+    let mut until = began + handles.config.deadlines.floor;
+    loop {
+        if let Ok(answer) = tokio::time::timeout_at(until.into(), &mut sending).await {
+            return answer;
+        }
+        let now = Instant::now();
+        let deadline = *deadline.get_or_insert_with(|| patience(handles, exchange, permit));
+        // While the client still sends its body, upstream cannot be blamed for silence.
+        let silent_since = exchange.body.as_ref().map_or(Some(began), |tap| tap.sent()).unwrap_or(now);
+        until = silent_since.max(began) + deadline;
+        if until <= now {
+            return Err(UpstreamError { failure: Failure::HeadTimeout, downstream: false, source: None });
+        }
+    }
+}
+
+/// A breaker that is open lets a request through only because the twin cannot answer it: that must not take long.
+fn patience(handles: &Handles, exchange: &ExchangeContext, permit: Permit) -> Duration {
+    match permit {
+        Permit::No => handles.config.deadlines.floor,
+        Permit::Yes | Permit::Probe => handles.deadline(&exchange.method, &exchange.target),
     }
 }
 

@@ -96,6 +96,12 @@ impl Redactor {
         self.digits::<CHECK_CHARS>("check", digest) == check
     }
 
+    /// Whether a token stands somewhere in a text, such as behind `Bearer`.
+    #[must_use]
+    pub fn holds_token(&self, text: &str) -> bool {
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| self.is_token(word))
+    }
+
     /// `purpose` keeps the uses of the key apart.
     fn digits<const N: usize>(&self, purpose: &str, text: &str) -> String {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);

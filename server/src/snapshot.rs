@@ -22,6 +22,7 @@ pub const fn policy_mode(mode: understudy_types::Mode) -> Mode {
     match mode {
         understudy_types::Mode::Proxy => Mode::Proxy,
         understudy_types::Mode::Mock => Mode::Mock,
+        understudy_types::Mode::Shadow => Mode::Shadow,
     }
 }
 
@@ -30,5 +31,6 @@ pub const fn types_mode(mode: Mode) -> understudy_types::Mode {
     match mode {
         Mode::Proxy => understudy_types::Mode::Proxy,
         Mode::Mock => understudy_types::Mode::Mock,
+        Mode::Shadow => understudy_types::Mode::Shadow,
     }
 }

@@ -47,11 +47,11 @@ impl Stats {
 
     /// What is done is read before what was offered, so `pending` is never negative and the sum always holds.
     #[must_use]
-    pub fn learner(&self) -> Learner {
+    pub fn learner(&self, bodies_shed: u64) -> Learner {
         let learned = self.learned.load(Ordering::Acquire);
         let shed = self.shed.load(Ordering::Acquire);
         let offered = self.offered.load(Ordering::Acquire);
-        Learner { pending: offered - learned - shed, learned, shed, offered }
+        Learner { pending: offered - learned - shed, learned, shed, offered, bodies_shed }
     }
 
     #[must_use]

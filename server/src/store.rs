@@ -16,6 +16,8 @@ use tokio::sync::oneshot;
 use understudy_contract::{Exchange, Model, Rules};
 use understudy_types::{Mode, TrafficRow};
 
+use crate::outbox;
+
 pub use open::OpenError;
 pub(crate) use open::beside;
 
@@ -32,6 +34,8 @@ pub struct Project {
     pub journal: Vec<Exchange>,
     /// Oldest first.
     pub traffic: Vec<TrafficRow>,
+    /// In the order of their ids.
+    pub outbox: Vec<outbox::Entry>,
 }
 
 impl Project {
@@ -40,7 +44,8 @@ impl Project {
     pub fn next_id(&self) -> u64 {
         let journal = self.journal.last().map_or(0, |exchange| exchange.id);
         let traffic = self.traffic.last().map_or(0, |row| row.id);
-        journal.max(traffic) + 1
+        let outbox = self.outbox.last().map_or(0, |entry| entry.id);
+        journal.max(traffic).max(outbox) + 1
     }
 }
 
@@ -60,17 +65,22 @@ pub enum StoreError {
     Sql(#[from] rusqlite::Error),
     #[error("write the project file: encode an exchange: {0}")]
     Encode(#[from] rmp_serde::encode::Error),
-    #[error("write the project file: encode a rule: {0}")]
-    Rules(#[from] serde_json::Error),
+    #[error("write the project file: encode a record: {0}")]
+    Json(#[from] serde_json::Error),
     #[error("write the project file: it is closed")]
     Closed,
 }
 
+type Done = oneshot::Sender<Result<(), StoreError>>;
+
 #[derive(Debug)]
 enum Command {
     Save(Box<Batch>, mpsc::SyncSender<Result<(), StoreError>>),
-    SetMode(Mode, oneshot::Sender<Result<(), StoreError>>),
+    SetMode(Mode, Done),
     SetRules(Box<Rules>, mpsc::SyncSender<Result<(), StoreError>>),
+    /// Without anyone who waits for the end, when there is no `Done`.
+    SaveOutbox(Box<outbox::Entry>, Option<Done>),
+    DropOutbox(u64, Done),
     Close,
 }
 
@@ -127,9 +137,29 @@ impl Store {
     }
 
     pub async fn set_mode(&self, mode: Mode) -> Result<(), StoreError> {
-        let (done, saved) = oneshot::channel();
-        self.commands.send(Command::SetMode(mode, done)).map_err(|_| StoreError::Closed)?;
-        saved.await.map_err(|_| StoreError::Closed)?
+        self.done(|done| Command::SetMode(mode, done)).await
+    }
+
+    /// Does not wait; for requests.
+    pub fn keep_outbox(&self, entry: outbox::Entry) {
+        // A closed file keeps nothing, and the process is about to end.
+        let _ = self.commands.send(Command::SaveOutbox(Box::new(entry), None));
+    }
+
+    pub async fn save_outbox(&self, entry: outbox::Entry) -> Result<(), StoreError> {
+        self.done(|done| Command::SaveOutbox(Box::new(entry), Some(done))).await
+    }
+
+    /// Forgets one entry of the outbox.
+    pub async fn drop_outbox(&self, id: u64) -> Result<(), StoreError> {
+        self.done(|done| Command::DropOutbox(id, done)).await
+    }
+
+    /// Waits until a command was carried out.
+    async fn done(&self, command: impl FnOnce(Done) -> Command) -> Result<(), StoreError> {
+        let (done, ended) = oneshot::channel();
+        self.commands.send(command(done)).map_err(|_| StoreError::Closed)?;
+        ended.await.map_err(|_| StoreError::Closed)?
     }
 }
 
@@ -140,6 +170,15 @@ fn write(mut connection: Connection, inbox: &mpsc::Receiver<Command>) {
             Command::Save(batch, done) => drop(done.send(rows::save(&mut connection, &batch))),
             Command::SetMode(mode, done) => drop(done.send(rows::set_mode(&connection, mode))),
             Command::SetRules(rules, done) => drop(done.send(rows::set_rules(&connection, &rules))),
+            Command::SaveOutbox(entry, done) => {
+                let saved = rows::save_outbox(&connection, &entry);
+                match (done, saved) {
+                    (Some(done), saved) => drop(done.send(saved)),
+                    (None, Err(error)) => tracing::error!(%error, "store a write that the twin answered"),
+                    (None, Ok(())) => {}
+                }
+            }
+            Command::DropOutbox(id, done) => drop(done.send(rows::drop_outbox(&connection, id))),
             Command::Close => break,
         }
     }

@@ -24,7 +24,7 @@ async fn put_mode(server: &Server, body: &'static str) -> (u16, Value) {
 async fn a_bad_mode_is_answered_with_the_allowed_ones() {
     let (_upstream, server) = server().await;
     let (status, body) = put_mode(&server, r#"{"mode":"party"}"#).await;
-    assert_eq!((status, &body["error"]["details"]["allowed"]), (422, &json!(["proxy", "mock"])));
+    assert_eq!((status, &body["error"]["details"]["allowed"]), (422, &json!(["proxy", "mock", "shadow"])));
     assert!(body["error"]["message"].as_str().unwrap().contains("party"), "{body}");
     assert_eq!(put_mode(&server, "{}").await.0, 422);
     assert_eq!(put_mode(&server, "mode=mock").await.0, 400);

@@ -2,6 +2,11 @@
 
 mod support;
 
+#[path = "failover/outage.rs"]
+mod outage;
+#[path = "failover/outbox.rs"]
+mod outbox;
+
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -126,6 +131,9 @@ async fn the_breaker_opens_and_closes_when_upstream_is_back() {
         (header(&response, "x-understudy-source") == "upstream").then_some(())
     })
     .await;
+    // One answer alone does not close it.
+    assert_eq!(server.status().await["upstream"]["breaker"], "half-open");
+    assert_eq!(header(&server.get("/things/3").await, "x-understudy-source"), "upstream");
     let status = server.status().await;
     assert_eq!((&status["upstream"]["breaker"], &status["upstream"]["health"]), (&json!("closed"), &json!("up")));
     assert!(upstream.count() > 0);

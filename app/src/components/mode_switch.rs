@@ -1,4 +1,4 @@
-//! Proxy or mock: one segmented control, and a plain form when there is no script.
+//! Proxy, shadow or mock: one segmented control, and a plain form when there is no script.
 
 use leptos::prelude::*;
 use understudy_types::{Mode, Source};

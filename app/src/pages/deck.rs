@@ -36,6 +36,7 @@ fn Board() -> impl IntoView {
     view! {
         <div class="deck">
             <SampleNote/>
+            <OutboxNote/>
             <div class="deck-head">
                 <Stage/>
                 <UpstreamCard/>
@@ -63,6 +64,27 @@ fn SampleNote() -> impl IntoView {
             </p>
         </Show>
     }
+}
+
+#[component]
+fn OutboxNote() -> impl IntoView {
+    let live = expect_context::<Live>();
+    let waiting = live.part(|status| status.outbox);
+    let is_any = live.part(|status| status.outbox > 0);
+    view! {
+        <Show when=move || is_any.get()>
+            <p class="note" role="note">
+                <strong>{move || outbox_words(waiting.get())}</strong>
+                " The twin answered while the API was away; nothing is sent by itself. Look at "
+                <a href="/admin/outbox" rel="external">"the outbox"</a>
+                ", then replay or drop what is in it."
+            </p>
+        </Show>
+    }
+}
+
+fn outbox_words(waiting: u64) -> String {
+    if waiting == 1 { "1 write waits in the outbox.".into() } else { format!("{waiting} writes wait in the outbox.") }
 }
 
 #[component]

@@ -14,6 +14,8 @@ pub enum Mode {
     Proxy,
     /// The twin answers.
     Mock,
+    /// Upstream answers; the twin's answer is computed beside it and scored.
+    Shadow,
 }
 
 /// Who gave one answer; the value of `x-understudy-source`.
@@ -34,8 +36,12 @@ pub struct Status {
     /// File name of the open project, for example `default.db`.
     pub project: String,
     pub mode: Mode,
+    /// Whether the twin answers when upstream cannot.
+    pub failover: bool,
     pub upstream: Upstream,
     pub learner: Learner,
+    /// Writes that the twin answered in the API's place and that wait to be replayed or dropped.
+    pub outbox: u64,
     pub counters: Counters,
     pub endpoints: u64,
     pub uptime_seconds: u64,
@@ -83,6 +89,8 @@ pub struct Learner {
     /// Exchanges dropped because the queue was full.
     pub shed: u64,
     pub offered: u64,
+    /// Bodies let go for want of memory, of exchanges that were learned or shed.
+    pub bodies_shed: u64,
 }
 
 /// Answers since the start, by who gave them.

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Failures in a row that open it. One success starts the count again.
     pub failures: u32,
+    /// Successes in a row that close it again: an upstream that answers once and falls over is not back.
+    pub successes: u32,
     /// How long it stays open the first time.
     pub open: Duration,
     /// The wait doubles with every failed probe, up to this.
@@ -14,9 +16,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Opens late and closes early: an upstream that is being restarted by its developer is the common case.
+    /// Opens late and closes early: an upstream that is being restarted by its developer is the common case. Somebody is
+    /// expected to look at upstream beside the traffic and to [wake](Breaker::wake) the breaker; the times are for an
+    /// upstream that such looks do not find, and each costs one request the wait for it.
     fn default() -> Self {
-        Self { failures: 5, open: Duration::from_secs(1), open_max: Duration::from_secs(10) }
+        Self { failures: 5, successes: 2, open: Duration::from_secs(5), open_max: Duration::from_secs(30) }
     }
 }
 
@@ -24,7 +28,7 @@ impl Default for Limits {
 pub enum BreakerState {
     Closed,
     Open,
-    /// One probe is under way; its end decides.
+    /// One probe is under way, or some went well and more are wanted.
     HalfOpen,
 }
 
@@ -50,6 +54,8 @@ pub struct Breaker {
 struct Opened {
     until: Duration,
     wait: Duration,
+    /// Probes that went well since the last failure.
+    successes: u32,
     /// When the probe that is under way left. A probe that never reports back does not hold the breaker for ever.
     probe: Option<Duration>,
 }
@@ -64,7 +70,7 @@ impl Breaker {
     pub fn state(&self) -> BreakerState {
         match self.opened {
             None => BreakerState::Closed,
-            Some(Opened { probe: None, .. }) => BreakerState::Open,
+            Some(Opened { probe: None, successes: 0, .. }) => BreakerState::Open,
             Some(_) => BreakerState::HalfOpen,
         }
     }
@@ -85,25 +91,40 @@ impl Breaker {
         Permit::No
     }
 
-    /// Upstream gave an answer, whatever its status.
-    pub fn succeeded(&mut self) {
+    /// Upstream gave a good answer.
+    pub fn succeeded(&mut self, now: Duration) {
         self.failures = 0;
-        self.opened = None;
+        let Some(opened) = &mut self.opened else { return };
+        opened.successes += 1;
+        opened.probe = None;
+        opened.until = now;
+        if opened.successes >= self.limits.successes {
+            self.opened = None;
+        }
     }
 
-    /// Upstream could not be asked or gave no answer.
+    /// The client of a probe went away before there was an answer: the next request may try.
+    pub fn abandoned(&mut self, now: Duration) {
+        if let Some(opened) = &mut self.opened
+            && opened.probe.take().is_some()
+        {
+            opened.until = now;
+        }
+    }
+
+    /// Upstream could not be asked, gave no answer, or one that says that it is not well.
     pub fn failed(&mut self, now: Duration) {
         self.failures = self.failures.saturating_add(1);
         match &mut self.opened {
             // A request that left before the breaker opened ends now: it says nothing new.
-            Some(Opened { probe: None, .. }) => {}
+            Some(Opened { probe: None, successes: 0, .. }) => {}
             Some(opened) => {
                 let wait = (opened.wait * 2).min(self.limits.open_max);
-                *opened = Opened { until: now + wait, wait, probe: None };
+                *opened = Opened { until: now + wait, wait, successes: 0, probe: None };
             }
             None if self.failures >= self.limits.failures => {
                 let wait = self.limits.open;
-                self.opened = Some(Opened { until: now + wait, wait, probe: None });
+                self.opened = Some(Opened { until: now + wait, wait, successes: 0, probe: None });
             }
             None => {}
         }
@@ -126,7 +147,7 @@ mod tests {
     }
 
     fn breaker(failures: u32) -> Breaker {
-        Breaker::new(Limits { failures, open: at(100), open_max: at(300) })
+        Breaker::new(Limits { failures, successes: 2, open: at(100), open_max: at(300) })
     }
 
     #[test]
@@ -134,7 +155,7 @@ mod tests {
         let mut b = breaker(3);
         b.failed(at(0));
         b.failed(at(1));
-        b.succeeded();
+        b.succeeded(at(1));
         b.failed(at(2));
         b.failed(at(3));
         assert_eq!(b.state(), BreakerState::Closed);
@@ -145,14 +166,18 @@ mod tests {
     }
 
     #[test]
-    fn lets_one_probe_through_and_closes_on_success() {
+    fn lets_one_probe_through_at_a_time_and_closes_after_two_successes() {
         let mut b = breaker(1);
         b.failed(at(0));
         assert_eq!(b.permit(at(99)), Permit::No);
         assert_eq!(b.permit(at(100)), Permit::Probe);
         assert_eq!(b.state(), BreakerState::HalfOpen);
         assert_eq!(b.permit(at(101)), Permit::No);
-        b.succeeded();
+        b.succeeded(at(102));
+        assert_eq!(b.state(), BreakerState::HalfOpen);
+        assert_eq!(b.permit(at(102)), Permit::Probe, "the second one need not wait");
+        assert_eq!(b.permit(at(103)), Permit::No);
+        b.succeeded(at(104));
         assert_eq!(b.state(), BreakerState::Closed);
         assert!(b.is_clean());
     }
@@ -187,6 +212,26 @@ mod tests {
         assert_eq!(b.permit(at(100)), Permit::Probe);
         assert_eq!(b.permit(at(150)), Permit::No);
         assert_eq!(b.permit(at(200)), Permit::Probe);
+    }
+
+    #[test]
+    fn one_success_between_failures_does_not_close_it() {
+        let mut b = breaker(1);
+        b.failed(at(0));
+        assert_eq!(b.permit(at(100)), Permit::Probe);
+        b.succeeded(at(101));
+        assert_eq!(b.permit(at(102)), Permit::Probe);
+        b.failed(at(103));
+        assert_eq!((b.state(), b.permit(at(104))), (BreakerState::Open, Permit::No));
+    }
+
+    #[test]
+    fn an_abandoned_probe_is_replaced_at_once() {
+        let mut b = breaker(1);
+        b.failed(at(0));
+        assert_eq!(b.permit(at(100)), Permit::Probe);
+        b.abandoned(at(101));
+        assert_eq!(b.permit(at(101)), Permit::Probe);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub enum Why {
     MockMode,
     BreakerOpen,
     Failover(Failure),
+    /// Upstream answered with this status, which says that it is not well.
+    Unwell(u16),
 }
 
 /// How upstream let us down before the first byte of its response head.
@@ -65,6 +67,29 @@ pub enum After {
     Refuse(Failure),
 }
 
+/// What to do with an answer by which upstream, or what stands in front of it, says that it is not well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unwell {
+    /// The client gets it as it came. It counts for the breaker all the same.
+    #[default]
+    PassOn,
+    /// The twin answers in its place where it knows the endpoint.
+    Twin,
+}
+
+/// RFC 9110 §15.6.3 to §15.6.5: bad gateway, service unavailable, gateway timeout. A 500 is an answer of the API's like any
+/// other.
+#[must_use]
+pub const fn is_unwell(status: u16) -> bool {
+    matches!(status, 502..=504)
+}
+
+/// Why the twin should answer although upstream did. `twin_knows` is asked only when it matters.
+pub fn after_answer(status: u16, unwell: Unwell, failover: bool, twin_knows: impl FnOnce() -> bool) -> Option<Why> {
+    let instead = failover && unwell == Unwell::Twin && is_unwell(status) && twin_knows();
+    instead.then_some(Why::Unwell(status))
+}
+
 /// What of the request had left when the failure came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
@@ -97,6 +122,22 @@ pub fn may_resend(method: &str, failure: Failure, sent: Sent) -> bool {
     failure == Failure::Closed && sent == Sent::NoBody && is_idempotent(method)
 }
 
+/// RFC 9110 §9.2.1: asks for nothing to be changed.
+#[must_use]
+pub fn is_safe(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE")
+}
+
+/// Whether upstream may have carried out a request whose answer the twin gave for this reason.
+#[must_use]
+pub const fn may_be_processed(why: Why) -> bool {
+    match why {
+        Why::MockMode | Why::BreakerOpen => false,
+        Why::Failover(failure) => !failure.is_before_sending(),
+        Why::Unwell(_) => true,
+    }
+}
+
 /// RFC 9110 §9.2.2.
 #[must_use]
 pub fn is_idempotent(method: &str) -> bool {
@@ -125,6 +166,8 @@ mod tests {
         };
         check(Mode::Proxy, true, Permit::Yes, true, Decision::Forward);
         check(Mode::Mock, true, Permit::Yes, false, Decision::Twin(Why::MockMode));
+        check(Mode::Shadow, true, Permit::Yes, true, Decision::Forward);
+        check(Mode::Shadow, true, Permit::No, true, Decision::Twin(Why::BreakerOpen));
         check(Mode::Proxy, true, Permit::Probe, true, Decision::Forward);
         check(Mode::Proxy, true, Permit::No, true, Decision::Twin(Why::BreakerOpen));
         check(Mode::Proxy, true, Permit::No, false, Decision::Forward);
@@ -143,6 +186,28 @@ mod tests {
             assert_eq!(after_failure(failure, true), After::Twin(Why::Failover(failure)));
             assert_eq!(after_failure(failure, false), After::Refuse(failure));
         }
+    }
+
+    #[test]
+    fn an_unwell_upstream_is_replaced_only_where_that_is_wanted() {
+        let check = |status, unwell, failover, knows, expected| {
+            assert_eq!(after_answer(status, unwell, failover, || knows), expected, "{status} {unwell:?}");
+        };
+        check(503, Unwell::PassOn, true, true, None);
+        check(503, Unwell::Twin, true, true, Some(Why::Unwell(503)));
+        check(503, Unwell::Twin, true, false, None);
+        check(503, Unwell::Twin, false, true, None);
+        check(500, Unwell::Twin, true, true, None);
+        check(200, Unwell::Twin, true, true, None);
+    }
+
+    #[test]
+    fn only_what_never_left_is_certainly_not_processed() {
+        assert!(!may_be_processed(Why::BreakerOpen));
+        assert!(!may_be_processed(Why::Failover(Failure::Refused)));
+        assert!(may_be_processed(Why::Failover(Failure::Closed)));
+        assert!(may_be_processed(Why::Failover(Failure::HeadTimeout)));
+        assert!(may_be_processed(Why::Unwell(504)));
     }
 
     #[test]

@@ -1,13 +1,19 @@
 //! Says what to do with one request. Pure: time and random draws arrive as arguments, nothing is read or written.
 //!
-//! [`decide`] answers before anything was sent, [`after_failure`] when upstream let us down, [`may_resend`] whether the
-//! same bytes may go out a second time. [`Breaker`] remembers how upstream did lately.
+//! [`decide`] answers before anything was sent, [`after_failure`] when upstream let us down, [`after_answer`] when it gave an
+//! answer that says so, [`may_resend`] whether the same bytes may go out a second time. [`Breaker`] remembers how upstream
+//! did lately, [`Deadlines`] say when its silence counts as a failure.
 
 mod breaker;
+mod deadline;
 mod decision;
 
 pub use breaker::{Breaker, BreakerState, Limits, Permit};
-pub use decision::{After, Decision, Failure, Sent, Why, after_failure, decide, is_idempotent, may_resend};
+pub use deadline::Deadlines;
+pub use decision::{
+    After, Decision, Failure, Sent, Unwell, Why, after_answer, after_failure, decide, is_idempotent, is_safe,
+    is_unwell, may_be_processed, may_resend,
+};
 
 /// Who answers the app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,4 +23,6 @@ pub enum Mode {
     Proxy,
     /// The twin answers.
     Mock,
+    /// As `Proxy`; what the twin would have answered is computed beside it and scored.
+    Shadow,
 }

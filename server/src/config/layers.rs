@@ -9,7 +9,7 @@ use super::Mistake;
 const DEFAULT_FILE: &str = "understudy.toml";
 
 /// Every key there is. In the file they are written in lower case.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 15] = [
     "TARGET_URL",
     "DB_NAME",
     "DATA_DIR",
@@ -19,8 +19,16 @@ const KEYS: [&str; 10] = [
     "ADMIN_HOSTS",
     "PLUGIN_DIR",
     "FAILOVER",
+    "UPSTREAM_5XX",
+    "DEADLINE_FLOOR",
+    "DEADLINE_CEILING",
+    "CAPTURE_BODY_LIMIT",
+    "CAPTURE_MEMORY_LIMIT",
     "LOG",
 ];
+
+/// Read from the environment alone and told to nobody: switches for tests and measurements.
+const HIDDEN_KEYS: [&str; 1] = ["LEARNER_SLOWDOWN"];
 
 /// The environment, or a map in tests.
 pub trait Env {
@@ -70,6 +78,21 @@ pub struct Flags {
     /// Whether the twin answers when upstream cannot: on or off [default: on]
     #[arg(long, global = true, value_name = "ON|OFF")]
     pub failover: Option<String>,
+    /// What a 502, 503 or 504 of upstream's becomes: pass (as it came) or twin (where it knows the endpoint) [default: pass]
+    #[arg(long = "upstream-5xx", global = true, value_name = "PASS|TWIN")]
+    pub upstream_5xx: Option<String>,
+    /// How long upstream may be silent at least before it counts as hung [default: 2s]
+    #[arg(long, global = true, value_name = "TIME")]
+    pub deadline_floor: Option<String>,
+    /// How long at most, also where nothing was learned of the endpoint [default: 60s]
+    #[arg(long, global = true, value_name = "TIME")]
+    pub deadline_ceiling: Option<String>,
+    /// What is kept of one body to learn from; longer ones pass in full [default: 1MiB]
+    #[arg(long, global = true, value_name = "SIZE")]
+    pub capture_body_limit: Option<String>,
+    /// What is kept of all bodies that are under way or wait to be learned [default: 128MiB]
+    #[arg(long, global = true, value_name = "SIZE")]
+    pub capture_memory_limit: Option<String>,
     /// What to log, for example debug or understudy_server=trace [default: info]
     #[arg(long, global = true, value_name = "FILTER")]
     pub log: Option<String>,
@@ -90,6 +113,11 @@ impl Flags {
             "ADMIN_HOSTS" => self.admin_hosts.as_ref(),
             "PLUGIN_DIR" => self.plugin_dir.as_ref(),
             "FAILOVER" => self.failover.as_ref(),
+            "UPSTREAM_5XX" => self.upstream_5xx.as_ref(),
+            "DEADLINE_FLOOR" => self.deadline_floor.as_ref(),
+            "DEADLINE_CEILING" => self.deadline_ceiling.as_ref(),
+            "CAPTURE_BODY_LIMIT" => self.capture_body_limit.as_ref(),
+            "CAPTURE_MEMORY_LIMIT" => self.capture_memory_limit.as_ref(),
             "LOG" => self.log.as_ref(),
             _ => None,
         }
@@ -111,7 +139,7 @@ impl Layers {
         if let Some((path, text)) = file {
             layers.add_file(path, text);
         }
-        for key in KEYS {
+        for key in KEYS.into_iter().chain(HIDDEN_KEYS) {
             // `make` passes a variable that nobody set as an empty one.
             let strong = flags.get(key).cloned().or_else(|| env.get(key)).filter(|value| !value.trim().is_empty());
             if let Some(value) = strong {

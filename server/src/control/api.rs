@@ -27,7 +27,7 @@ pub(super) async fn alive() -> Json<Value> {
 }
 
 pub(super) async fn set_mode(State(handles): State<Arc<Handles>>, body: Bytes) -> Result<Json<Status>, ApiError> {
-    const ALLOWED: &[&str] = &["proxy", "mock"];
+    const ALLOWED: &[&str] = &["proxy", "mock", "shadow"];
     let value: Value = serde_json::from_slice(&body).map_err(ApiError::NotJson)?;
     let given = value.get("mode").cloned().unwrap_or_default();
     let change: ModeChange =

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use understudy_types::{ErrorBody, ErrorDetail};
 
 use crate::learner::edit::EditError;
+use crate::outbox::ReplayError;
 use crate::store::StoreError;
 
 /// Everything the admin API refuses, in one envelope.
@@ -34,6 +35,8 @@ pub(super) enum ApiError {
     ForeignOrigin,
     #[error("a token is needed: send it as `Authorization: Bearer …`, or open the dashboard once with `?token=…`")]
     NoToken,
+    #[error("{0}")]
+    Replay(#[from] ReplayError),
     #[error("failed to {0}")]
     Store(#[from] StoreError),
 }
@@ -51,6 +54,7 @@ impl ApiError {
             Self::Edit(EditError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
             Self::ForeignHost(_) | Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::NoToken => StatusCode::UNAUTHORIZED,
+            Self::Replay(error) => replay_status(error),
             Self::Store(_) | Self::Edit(EditError::Store(_)) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -69,6 +73,7 @@ impl ApiError {
             Self::ForeignHost(_) => "foreign_host",
             Self::ForeignOrigin => "foreign_origin",
             Self::NoToken => "no_token",
+            Self::Replay(error) => replay_code(error),
             Self::Store(_) | Self::Edit(EditError::Store(_)) => "store_failed",
         }
     }
@@ -81,8 +86,36 @@ impl ApiError {
     fn details(&self) -> Value {
         match self {
             Self::NotAllowed { field, given, allowed } => json!({ "field": field, "given": given, "allowed": allowed }),
+            Self::Replay(ReplayError::Needs { id, needs }) => json!({ "id": id, "needs": needs }),
+            Self::Replay(ReplayError::MayBeProcessed { id }) => json!({ "id": id }),
             _ => Value::Null,
         }
+    }
+}
+
+fn replay_status(error: &ReplayError) -> StatusCode {
+    match error {
+        ReplayError::Unknown(_) => StatusCode::NOT_FOUND,
+        ReplayError::Done(_) | ReplayError::Busy | ReplayError::MayBeProcessed { .. } | ReplayError::Needs { .. } => {
+            StatusCode::CONFLICT
+        }
+        ReplayError::Malformed { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        ReplayError::Upstream { .. } => StatusCode::BAD_GATEWAY,
+        ReplayError::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
+        ReplayError::Store(_) | ReplayError::Ended => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+const fn replay_code(error: &ReplayError) -> &'static str {
+    match error {
+        ReplayError::Unknown(_) => "unknown_entry",
+        ReplayError::Done(_) => "already_replayed",
+        ReplayError::Busy => "replay_running",
+        ReplayError::MayBeProcessed { .. } => "may_be_processed",
+        ReplayError::Needs { .. } => "credentials_needed",
+        ReplayError::Malformed { .. } => "malformed",
+        ReplayError::Upstream { .. } | ReplayError::TimedOut { .. } => "upstream_failed",
+        ReplayError::Store(_) | ReplayError::Ended => "store_failed",
     }
 }
 

@@ -2,38 +2,50 @@
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 use understudy_contract::{Body, Exchange, Headers, Request, Response};
 
 use super::decode;
+use super::parcel::{Message, Parcel};
 use crate::proxy::body::Captured;
-use crate::proxy::exchange::Observed;
 
 /// Content codings are undone here. What comes out is not redacted yet.
 #[must_use]
-pub fn exchange(observed: Observed) -> Exchange {
-    let (headers, body) = message(&observed.request_headers, observed.request_body);
-    let request = Request { method: observed.method.to_string(), target: observed.target.to_string(), headers, body };
-    let (headers, body) = message(&observed.response_headers, observed.response_body);
-    let response = Response { status: observed.status.as_u16(), headers, body };
-    Exchange {
-        id: observed.id,
-        received_at_ms: observed.received_at_ms,
-        latency_us: observed.latency_us,
-        request,
-        response,
-    }
+pub fn exchange(parcel: Parcel) -> Exchange {
+    let Parcel { request, response, .. } = parcel;
+    let (headers, body) = decoded(request.headers(), request.body);
+    let request = Request { method: parcel.method.to_string(), target: parcel.target.into(), headers, body };
+    let (headers, body) = decoded(response.headers(), response.body);
+    let response = Response { status: parcel.status.as_u16(), headers, body };
+    Exchange { id: parcel.id, received_at_ms: parcel.received_at_ms, latency_us: parcel.latency_us, request, response }
 }
 
 /// A request for the twin.
 #[must_use]
 pub fn request(method: &Method, target: &PathAndQuery, fields: &HeaderMap, body: Bytes) -> Request {
-    let (headers, body) = message(fields, Captured::from(body));
+    let message = Message::pack(fields, Captured::default());
+    let (headers, body) = decoded(message.headers(), Captured::from(body));
     Request { method: method.to_string(), target: target.to_string(), headers, body }
 }
 
-fn message(fields: &HeaderMap, captured: Captured) -> (Headers, Body) {
-    let mut headers = headers(fields);
+/// An exchange that is whole from the start: method, target, fields and body of the request, and what it was answered.
+/// Without id and times.
+#[must_use]
+pub fn whole(
+    (method, target, fields, body): (&str, &str, &HeaderMap, Bytes),
+    (status, answered, answer): (StatusCode, &HeaderMap, Bytes),
+) -> Exchange {
+    let side = |fields: &HeaderMap, body: Bytes| {
+        decoded(Message::pack(fields, Captured::default()).headers(), Captured::from(body))
+    };
+    let (headers, body) = side(fields, body);
+    let request = Request { method: method.to_owned(), target: target.to_owned(), headers, body };
+    let (headers, body) = side(answered, answer);
+    let response = Response { status: status.as_u16(), headers, body };
+    Exchange { id: 0, received_at_ms: 0, latency_us: 0, request, response }
+}
+
+fn decoded(mut headers: Headers, captured: Captured) -> (Headers, Body) {
     let truncated = captured.truncated;
     let mut body = Body { bytes: captured.concat(), truncated };
     if decode::decode(&headers, &mut body) {
@@ -41,13 +53,4 @@ fn message(fields: &HeaderMap, captured: Captured) -> (Headers, Body) {
         headers.0.retain(|(name, _)| name != "content-encoding" && name != "content-length");
     }
     (headers, body)
-}
-
-/// Bytes beyond ASCII are read as Latin-1, as RFC 9110 §5.5 leaves them to be.
-fn headers(fields: &HeaderMap) -> Headers {
-    let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => bytes.iter().copied().map(char::from).collect(),
-    };
-    Headers(fields.iter().map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect())
 }

@@ -1,24 +1,28 @@
 //! The queue between traffic and learner, and the thread that empties it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use bytes::Bytes;
 use http::StatusCode;
+use understudy_contract::Body;
 use understudy_types::{Source, TrafficRow};
 
+use super::parcel::Parcel;
 use super::{Item, convert, edit};
 use crate::handles::Handles;
+use crate::proxy::capture::Budget;
 use crate::proxy::exchange::Observed;
 use crate::stats::Stats;
 use crate::traffic::Traffic;
 
 /// Bounds of the queue: a few seconds of heavy traffic, and memory that a laptop has.
 const MAX_EXCHANGES: usize = 8192;
-const MAX_BYTES: usize = 64 << 20;
+const MAX_BYTES: usize = 40 << 20;
 
 enum Message {
-    Observed(Box<Observed>),
+    Observed(Box<Parcel>, Place),
     Edit(Box<edit::Request>),
     Close,
 }
@@ -27,41 +31,80 @@ enum Message {
 #[derive(Debug)]
 pub struct Intake {
     queue: SyncSender<Message>,
-    bytes: Arc<AtomicUsize>,
+    fill: Arc<Fill>,
+    closing: AtomicBool,
     stats: Arc<Stats>,
     traffic: Arc<Traffic>,
+    budget: Arc<Budget>,
 }
 
 /// The other end, for the learner.
 #[derive(Debug)]
 pub struct Inbox {
     queue: Receiver<Message>,
-    bytes: Arc<AtomicUsize>,
+}
+
+/// What waits to be learned, from the offer until the learner takes it.
+#[derive(Debug, Default)]
+struct Fill {
+    exchanges: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+/// The room that one exchange takes up, given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    fill: Arc<Fill>,
+    bytes: usize,
+}
+
+impl Place {
+    /// `None` when there are too many exchanges already; how many bytes there are is seen by [`Place::grow`].
+    fn take(fill: &Arc<Fill>) -> Option<Self> {
+        if fill.exchanges.fetch_add(1, Ordering::Relaxed) < MAX_EXCHANGES {
+            return Some(Self { fill: Arc::clone(fill), bytes: 0 });
+        }
+        fill.exchanges.fetch_sub(1, Ordering::Relaxed);
+        None
+    }
+
+    fn grow(&mut self, bytes: usize) -> bool {
+        if self.fill.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > MAX_BYTES {
+            self.fill.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            return false;
+        }
+        self.bytes += bytes;
+        true
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.fill.exchanges.fetch_sub(1, Ordering::Relaxed);
+        self.fill.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl Intake {
     #[must_use]
-    pub fn new(stats: Arc<Stats>, traffic: Arc<Traffic>) -> (Self, Inbox) {
-        let (sender, receiver) = sync_channel(MAX_EXCHANGES);
-        let bytes = Arc::new(AtomicUsize::new(0));
-        (Self { queue: sender, bytes: Arc::clone(&bytes), stats, traffic }, Inbox { queue: receiver, bytes })
+    pub fn new(stats: Arc<Stats>, traffic: Arc<Traffic>, budget: Arc<Budget>) -> (Self, Inbox) {
+        let (queue, receiver) = sync_channel(MAX_EXCHANGES);
+        let fill = Arc::new(Fill::default());
+        (Self { queue, fill, closing: AtomicBool::new(false), stats, traffic, budget }, Inbox { queue: receiver })
     }
 
-    /// When the queue is full the exchange is dropped and counted as shed.
+    /// When there is little room the bodies are let go, and what is left is still learned; when there is none, the exchange
+    /// is. Both are counted.
     pub fn offer(&self, observed: Box<Observed>) {
-        let learnable = is_learnable(&observed);
+        let learnable = is_learnable(observed.source, observed.status);
         if learnable {
             self.stats.offered();
         }
-        let size = observed.size();
-        let fits = self.bytes.fetch_add(size, Ordering::Relaxed) + size <= MAX_BYTES;
-        if fits && self.queue.try_send(Message::Observed(observed)).is_ok() {
-            return;
-        }
-        self.bytes.fetch_sub(size, Ordering::Relaxed);
-        self.traffic.skip();
-        if learnable {
-            self.stats.shed();
+        if !self.queue(*observed) {
+            self.traffic.skip();
+            if learnable {
+                self.stats.shed();
+            }
         }
     }
 
@@ -70,59 +113,93 @@ impl Intake {
         self.queue.try_send(Message::Edit(Box::new(request))).is_ok()
     }
 
+    fn queue(&self, observed: Observed) -> bool {
+        // Asked first, so that a full queue costs a request next to nothing.
+        let Some(mut place) = Place::take(&self.fill) else { return false };
+        let mut parcel = Box::new(Parcel::pack(observed));
+        let fits = place.grow(parcel.size()) || {
+            if parcel.shed_bodies() {
+                self.budget.count_shed();
+            }
+            place.grow(parcel.size())
+        };
+        fits && self.queue.try_send(Message::Observed(parcel, place)).is_ok()
+    }
+
     /// What was offered before is still learned; what comes after is shed. Waits for room in the queue.
     pub fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
         // When the receiver is gone already there is nothing to close.
         let _ = self.queue.send(Message::Close);
+    }
+
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
     }
 }
 
 /// The twin's own answers would only teach it its own mistakes; a switch to another protocol is no answer.
-fn is_learnable(observed: &Observed) -> bool {
-    observed.source == Source::Upstream && observed.status != StatusCode::SWITCHING_PROTOCOLS
+fn is_learnable(source: Source, status: StatusCode) -> bool {
+    source == Source::Upstream && status != StatusCode::SWITCHING_PROTOCOLS
 }
 
-pub(super) fn run(handles: &Handles, inbox: &Inbox, items: &SyncSender<Item>) {
+pub(super) fn run(handles: &Handles, inbox: &Inbox, items: &SyncSender<(Item, Option<Place>)>) {
     loop {
-        let (size, item) = match inbox.queue.recv() {
-            Ok(Message::Observed(observed)) => (observed.size(), prepare(handles, *observed)),
-            Ok(Message::Edit(request)) => (0, Item::Edit(request)),
+        let (item, place) = match inbox.queue.recv() {
+            Ok(Message::Observed(parcel, mut place)) => (unpack(handles, *parcel, &mut place), Some(place)),
+            Ok(Message::Edit(request)) => (Item::Edit(request), None),
             Ok(Message::Close) | Err(_) => return,
         };
         if let Item::Learn(_, row) | Item::Show(row) = &item {
             handles.traffic.push(row.clone());
         }
-        let sent = items.send(item);
-        inbox.bytes.fetch_sub(size, Ordering::Relaxed);
-        if sent.is_err() {
+        if items.send((item, place)).is_err() {
             return;
         }
     }
 }
 
+/// Undoing a content coding may have made it larger than what there is room for.
+fn unpack(handles: &Handles, parcel: Parcel, place: &mut Place) -> Item {
+    let packed = parcel.size();
+    let mut item = prepare(handles, parcel);
+    if let Item::Learn(exchange, _) = &mut item {
+        let unpacked = exchange.request.body.bytes.len() + exchange.response.body.bytes.len();
+        if !place.grow(unpacked.saturating_sub(packed)) {
+            handles.budget.count_shed();
+            for body in [&mut exchange.request.body, &mut exchange.response.body] {
+                *body = Body { bytes: Bytes::new(), truncated: true };
+            }
+        }
+    }
+    item
+}
+
 /// Nothing unredacted gets past here.
-fn prepare(handles: &Handles, observed: Observed) -> Item {
-    let learnable = is_learnable(&observed);
+fn prepare(handles: &Handles, parcel: Parcel) -> Item {
+    let learnable = is_learnable(parcel.source, parcel.status);
     let mut row = TrafficRow {
-        id: observed.id,
-        at_ms: observed.received_at_ms,
-        method: observed.method.to_string(),
+        id: parcel.id,
+        at_ms: parcel.received_at_ms,
+        method: parcel.method.to_string(),
         target: String::new(),
-        template: template(handles, &observed),
-        status: observed.status.as_u16(),
-        duration_us: observed.duration_us,
-        bytes: observed.response_bytes,
-        source: observed.source,
-        reason: observed.reason.clone().into_owned(),
+        template: template(handles, &parcel),
+        status: parcel.status.as_u16(),
+        duration_us: parcel.duration_us,
+        bytes: parcel.response_bytes,
+        source: parcel.source,
+        reason: parcel.reason.clone().into_owned(),
     };
-    let mut exchange = convert::exchange(observed);
+    let mut exchange = convert::exchange(parcel);
     handles.redactor.exchange(&mut exchange);
     row.target.clone_from(&exchange.request.target);
     if learnable { Item::Learn(Box::new(exchange), row) } else { Item::Show(row) }
 }
 
-fn template(handles: &Handles, observed: &Observed) -> Option<String> {
+fn template(handles: &Handles, parcel: &Parcel) -> Option<String> {
+    let path = parcel.target.split_once('?').map_or(&*parcel.target, |(path, _)| path);
     let snapshot = handles.snapshot.load();
-    let found = snapshot.contract.find(observed.method.as_str(), observed.target.path())?;
+    let found = snapshot.contract.find(parcel.method.as_str(), path)?;
     Some(found.endpoint.template.clone())
 }

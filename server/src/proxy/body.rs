@@ -3,38 +3,51 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::capture::{Budget, Held};
 use super::exchange::Recording;
-
-/// What the learner looks at of one body. Longer ones pass in full and are not learned.
-pub const CAPTURE_LIMIT_BYTES: usize = 1 << 20;
 
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The kept part of a body.
+/// Up to here a copy is cheap beside what else an exchange costs.
+const SMALL_BYTES: usize = 64 << 10;
+
+/// The kept part of a body. What it keeps is taken from a [`Budget`] and given back when it is dropped.
 #[derive(Debug, Default)]
 pub struct Captured {
     frames: Vec<Bytes>,
     len: usize,
-    /// The cap was passed, or the body broke off.
+    held: Option<Held>,
+    /// A cap was passed, or the body broke off.
     pub truncated: bool,
 }
 
 impl Captured {
+    #[must_use]
+    pub fn new(budget: &Arc<Budget>) -> Self {
+        Self { held: Some(Held::new(budget)), ..Self::default() }
+    }
+
+    /// Longer bodies, and those for which there is no room, pass in full and are not kept.
     fn push(&mut self, data: &Bytes) {
         if self.truncated || data.is_empty() {
             return;
         }
-        if self.len + data.len() > CAPTURE_LIMIT_BYTES {
-            self.truncated = true;
-            return;
+        if self.held.as_mut().is_some_and(|held| !held.grow(data.len())) {
+            return self.shed();
         }
         self.len += data.len();
         self.frames.push(data.clone());
+    }
+
+    /// Lets go of what was kept.
+    pub fn shed(&mut self) {
+        *self = Self { truncated: true, ..Self::default() };
     }
 
     #[must_use]
@@ -47,10 +60,25 @@ impl Captured {
         self.len == 0
     }
 
-    /// One piece; copies only when there are several frames.
+    /// Gives up the buffers that frames were read into, where they are worth more than a copy.
+    pub fn compact(&mut self) {
+        if (1..=SMALL_BYTES).contains(&self.len) {
+            self.merge();
+        }
+    }
+
+    /// All of it as one piece, which is kept.
+    fn merge(&mut self) -> Bytes {
+        let whole = Self { frames: std::mem::take(&mut self.frames), len: self.len, ..Self::default() }.concat();
+        self.frames.push(whole.clone());
+        whole
+    }
+
+    /// One piece; copies only when there are several frames, or a small one: a frame keeps alive the whole buffer that it
+    /// was read into.
     #[must_use]
     pub fn concat(mut self) -> Bytes {
-        if self.frames.len() == 1 {
+        if self.frames.len() == 1 && self.len > SMALL_BYTES {
             return self.frames.swap_remove(0);
         }
         let mut whole = BytesMut::with_capacity(self.len);
@@ -79,6 +107,9 @@ struct TapState {
     incoming: Incoming,
     captured: Captured,
     ended: bool,
+    /// When a frame was last handed on, and whether the next one is waited for: then silence is the client's.
+    moved: Instant,
+    starved: bool,
     /// Set once upstream is out of the play: a late poll of its connection must not take frames or our waker away.
     taken_back: bool,
 }
@@ -86,16 +117,29 @@ struct TapState {
 /// Why the body of a request could not be had in one piece.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
-    #[error("the request body is larger than {CAPTURE_LIMIT_BYTES} bytes, more than the twin reads")]
+    #[error("the request body is larger than what is kept of a body for the twin to read")]
     TooLarge,
     #[error("the request body broke off: {0}")]
     Broken(#[from] hyper::Error),
 }
 
 impl Tap {
-    pub fn new(incoming: Incoming) -> Arc<Self> {
-        let state = TapState { incoming, captured: Captured::default(), ended: false, taken_back: false };
+    pub fn new(incoming: Incoming, budget: &Arc<Budget>) -> Arc<Self> {
+        let state = TapState {
+            incoming,
+            captured: Captured::new(budget),
+            ended: false,
+            moved: Instant::now(),
+            starved: false,
+            taken_back: false,
+        };
         Arc::new(Self(Mutex::new(state)))
+    }
+
+    /// Since when upstream alone is to blame for the silence; `None` while the client still has to send.
+    pub fn sent(&self) -> Option<Instant> {
+        let state = self.lock();
+        (state.ended || !state.starved).then_some(state.moved)
     }
 
     fn lock(&self) -> MutexGuard<'_, TapState> {
@@ -123,11 +167,8 @@ impl Tap {
                 None => break,
             }
         }
-        let mut state = self.lock();
-        let whole = std::mem::take(&mut state.captured).concat();
         // The learner and the traffic list look at it again later.
-        state.captured.push(&whole);
-        Ok(whole)
+        Ok(self.lock().captured.merge())
     }
 }
 
@@ -136,7 +177,10 @@ impl TapState {
         if self.ended {
             return Poll::Ready(None);
         }
+        self.starved = true;
         let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
+        self.starved = false;
+        self.moved = Instant::now();
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
@@ -155,6 +199,8 @@ impl TapState {
 pub enum Outgoing {
     Empty,
     Tapped(Arc<Tap>),
+    /// Of our own making.
+    Whole(Option<Bytes>),
 }
 
 impl HttpBody for Outgoing {
@@ -164,6 +210,7 @@ impl HttpBody for Outgoing {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Tapped(tap) => {
                 let mut state = tap.lock();
                 if state.taken_back {
@@ -177,6 +224,7 @@ impl HttpBody for Outgoing {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
+            Self::Whole(bytes) => bytes.is_none(),
             Self::Tapped(tap) => tap.lock().incoming.is_end_stream(),
         }
     }
@@ -184,6 +232,7 @@ impl HttpBody for Outgoing {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Self::Tapped(tap) => tap.lock().incoming.size_hint(),
         }
     }
@@ -200,7 +249,8 @@ pub struct Tee {
 
 impl Tee {
     pub fn new(incoming: Incoming, recording: Recording) -> Self {
-        let mut tee = Self { incoming, captured: Captured::default(), bytes: 0, recording: Some(recording) };
+        let captured = Captured::new(recording.budget());
+        let mut tee = Self { incoming, captured, bytes: 0, recording: Some(recording) };
         tee.finish_at_end();
         tee
     }

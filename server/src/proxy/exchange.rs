@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, StatusCode};
 use understudy_types::Source;
 
 use super::body::{Captured, Tap};
+use super::capture::Budget;
 use crate::handles::Handles;
 
 /// One exchange as it was seen, before redaction: it must not leave the process, nor be logged.
@@ -34,15 +35,6 @@ pub struct Observed {
 impl std::fmt::Debug for Observed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Observed").field("id", &self.id).field("status", &self.status).finish_non_exhaustive()
-    }
-}
-
-impl Observed {
-    /// About what it occupies; the frames may hold a bit more than their length alive.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        const FIXED_BYTES: usize = 4 << 10;
-        FIXED_BYTES + self.request_body.len() + self.response_body.len()
     }
 }
 
@@ -108,6 +100,10 @@ impl std::fmt::Debug for Recording {
 }
 
 impl Recording {
+    pub(super) fn budget(&self) -> &Arc<Budget> {
+        &self.handles.budget
+    }
+
     /// Counts the exchange and hands it over. Never waits.
     pub fn finish(mut self, response_body: Captured, response_bytes: u64) {
         let observed = &mut self.observed;

@@ -47,16 +47,38 @@ impl Health {
         self.lock().permit(self.origin.elapsed())
     }
 
+    /// Upstream answered, and well.
     pub fn succeeded(&self, latency_us: u64) {
+        self.note_latency(latency_us);
+        if self.clean.load(Ordering::Acquire) {
+            return;
+        }
+        let mut breaker = self.lock();
+        breaker.succeeded(self.origin.elapsed());
+        if breaker.state() == BreakerState::Closed {
+            self.is_down.store(false, Ordering::Relaxed);
+        }
+        self.clean.store(breaker.is_clean(), Ordering::Release);
+    }
+
+    /// Upstream answered that it is not well.
+    pub fn unwell(&self, latency_us: u64, status: u16) {
+        self.note_latency(latency_us);
+        self.failed(format!("upstream answered {status}"));
+    }
+
+    /// A request left us without an answer, and that is not upstream's fault.
+    pub fn abandoned(&self) {
+        if !self.clean.load(Ordering::Acquire) {
+            self.lock().abandoned(self.origin.elapsed());
+        }
+    }
+
+    fn note_latency(&self, latency_us: u64) {
         let place = self.next.fetch_add(1, Ordering::Relaxed) % LATENCIES;
         self.latencies[place].store(u32::try_from(latency_us).unwrap_or(u32::MAX).max(1), Ordering::Relaxed);
         if !self.was_asked.load(Ordering::Relaxed) {
             self.was_asked.store(true, Ordering::Relaxed);
-        }
-        if !self.clean.load(Ordering::Acquire) {
-            self.lock().succeeded();
-            self.clean.store(true, Ordering::Release);
-            self.is_down.store(false, Ordering::Relaxed);
         }
     }
 
@@ -132,6 +154,15 @@ mod tests {
         health.wake();
         assert_eq!(health.permit(), Permit::Probe);
         health.succeeded(10);
+        assert_eq!((health.breaker(), health.health()), (types::Breaker::HalfOpen, types::Health::Down));
+        assert_eq!(health.permit(), Permit::Probe);
+        health.unwell(10, 503);
+        assert_eq!(health.last_error().as_deref(), Some("upstream answered 503"));
+        health.wake();
+        for _ in 0..2 {
+            assert_eq!(health.permit(), Permit::Probe);
+            health.succeeded(10);
+        }
         assert_eq!((health.permit(), health.health()), (Permit::Yes, types::Health::Up));
     }
 

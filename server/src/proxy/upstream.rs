@@ -123,15 +123,18 @@ fn is_ours(error: &legacy::Error) -> bool {
     chain(error).filter_map(|error| error.downcast_ref::<hyper::Error>()).any(hyper::Error::is_user)
 }
 
+/// An `io::Error` that wraps another error passes over it when it is asked for its source.
+fn is_tls(error: &(dyn StdError + 'static)) -> bool {
+    let wrapped = || error.downcast_ref::<io::Error>()?.get_ref();
+    error.is::<rustls::Error>() || wrapped().is_some_and(|inner| is_tls(inner))
+}
+
 fn classify(error: &legacy::Error) -> Failure {
     let causes = || chain(error);
     if error.is_connect() {
         // The connector tells a failed look-up by its words alone.
         let is_name = causes().any(|cause| cause.to_string().contains("dns error"));
-        let is_tls = causes().any(|cause| cause.is::<rustls::Error>())
-            || chain(error)
-                .filter_map(|cause| cause.downcast_ref::<io::Error>())
-                .any(|io| io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()));
+        let is_tls = causes().any(is_tls);
         return match io_kind(error) {
             _ if is_name => Failure::Name,
             _ if is_tls => Failure::Tls,

@@ -6,6 +6,8 @@ use understudy_contract::rules::Rule;
 use understudy_contract::{Exchange, Model, Rules};
 use understudy_types::{Mode, Source, TrafficRow};
 
+use crate::outbox;
+
 use super::{Batch, OpenError, Project, StoreError, TRAFFIC_ROWS};
 
 pub(super) fn load(connection: &mut Connection) -> Result<Project, OpenError> {
@@ -15,6 +17,7 @@ pub(super) fn load(connection: &mut Connection) -> Result<Project, OpenError> {
         model: load_model(connection)?,
         journal: load_journal(connection)?,
         traffic: load_traffic(connection)?,
+        outbox: load_outbox(connection)?,
     })
 }
 
@@ -96,6 +99,26 @@ fn traffic_row(row: &Row<'_>) -> rusqlite::Result<TrafficRow> {
     })
 }
 
+fn load_outbox(connection: &Connection) -> Result<Vec<outbox::Entry>, OpenError> {
+    let mut statement = connection.prepare("SELECT entry FROM outbox ORDER BY id")?;
+    let entries = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let decode = |entry: rusqlite::Result<String>| {
+        serde_json::from_str(&entry?).map_err(|error| OpenError::Damaged(format!("an entry of the outbox: {error}")))
+    };
+    entries.map(decode).collect()
+}
+
+pub(super) fn save_outbox(connection: &Connection, entry: &outbox::Entry) -> Result<(), StoreError> {
+    let mut insert = connection.prepare_cached("INSERT OR REPLACE INTO outbox (id, entry) VALUES (?, ?)")?;
+    insert.execute(params![entry.id as i64, serde_json::to_string(entry)?])?;
+    Ok(())
+}
+
+pub(super) fn drop_outbox(connection: &Connection, id: u64) -> Result<(), StoreError> {
+    connection.execute("DELETE FROM outbox WHERE id = ?", [id as i64])?;
+    Ok(())
+}
+
 pub(super) fn save(connection: &mut Connection, batch: &Batch) -> Result<(), StoreError> {
     let transaction = connection.transaction()?;
     if let Some(bytes) = &batch.model {
@@ -152,11 +175,12 @@ const fn mode_word(mode: Mode) -> &'static str {
     match mode {
         Mode::Proxy => "proxy",
         Mode::Mock => "mock",
+        Mode::Shadow => "shadow",
     }
 }
 
 fn mode_of(word: &str) -> Option<Mode> {
-    [Mode::Proxy, Mode::Mock].into_iter().find(|mode| mode_word(*mode) == word)
+    [Mode::Proxy, Mode::Mock, Mode::Shadow].into_iter().find(|mode| mode_word(*mode) == word)
 }
 
 const fn source_word(source: Source) -> &'static str {

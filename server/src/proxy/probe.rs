@@ -1,0 +1,40 @@
+//! Looks at upstream while the breaker is open, so that no client has to wait to find out that it is back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::uri::PathAndQuery;
+use http::{Method, Request, header};
+use tokio::sync::watch;
+use understudy_policy::is_unwell;
+
+use super::body::Outgoing;
+use crate::handles::Handles;
+
+/// Both together stay well below the two seconds in which upstream's return shall be noticed.
+const EVERY: Duration = Duration::from_millis(500);
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Runs until the server stops.
+pub async fn run(handles: Arc<Handles>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+        if handles.health.is_open() && is_back(&handles).await {
+            handles.health.wake();
+        }
+    }
+}
+
+/// HEAD for the base URL asks for nothing and changes nothing. Any answer will do, but one that says that upstream is not
+/// well; an accepted connection alone proves nothing of an upstream that hangs.
+async fn is_back(handles: &Handles) -> bool {
+    let mut req = Request::new(Outgoing::Empty);
+    *req.method_mut() = Method::HEAD;
+    *req.uri_mut() = handles.target.uri(&PathAndQuery::from_static("/")).unwrap_or_default();
+    req.headers_mut().insert(header::HOST, handles.target.host().clone());
+    let answer = tokio::time::timeout(TIMEOUT, handles.client.send(req)).await;
+    matches!(answer, Ok(Ok(response)) if !is_unwell(response.status().as_u16()))
+}
