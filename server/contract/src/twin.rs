@@ -15,6 +15,8 @@ mod classes;
 mod generate;
 mod journal;
 mod mine;
+mod observe;
+mod rehearse;
 mod select;
 mod show;
 mod trace;
@@ -27,6 +29,7 @@ use bytes::Bytes;
 pub use answer::answer;
 pub use behaviour::Behaviour;
 pub use journal::Journal;
+pub use rehearse::{Kind, Mismatch, Score, rehearse};
 pub use world::State;
 
 use crate::Headers;

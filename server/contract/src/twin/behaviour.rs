@@ -19,7 +19,11 @@ pub struct Behaviour {
     pub(super) world: World,
     /// Fields that hold a credential the API issues, by class.
     pub(super) token_fields: BTreeSet<(usize, String)>,
+    /// Fields whose value depends on who looks.
+    pub(super) viewer_fields: BTreeSet<(usize, String)>,
     pub(super) id_rules: Vec<IdRule>,
+    /// By endpoint id, the number that the classes know an endpoint by.
+    pub(super) endpoints: HashMap<String, usize>,
     /// By endpoint id.
     pub(super) rules: HashMap<String, Rule>,
     /// What the API says of a path it does not know.

@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use super::behaviour::{Behaviour, Effect, IdRule, Part, Rule, Sample, Selector};
 use super::classes::{Classes, SiteId};
 use super::select::caller;
-use super::trace::{Seen, Trace};
+use super::trace::{Place, Seen, Trace};
 use super::value::{Pattern, Step};
 use super::world::{FieldId, Relations, Row, RowId, Sessions, Shown, World};
 use super::{Journal, trace};
@@ -56,6 +56,8 @@ impl Behaviour {
             rules,
             id_rules,
             token_fields,
+            viewer_fields,
+            endpoints: trace.endpoints.iter().enumerate().map(|(at, place)| (place.id.clone(), at)).collect(),
             classes,
         }
     }
@@ -145,7 +147,7 @@ impl Past {
                 });
             }
             past.lists.look(step, seen, &world, classes, who.as_deref());
-            forget_deleted(&mut world, seen, trace, classes);
+            forget_deleted(&mut world, seen, &trace.endpoints[seen.endpoint], classes);
             past.callers.push(who);
         }
         past.world = world;
@@ -163,7 +165,7 @@ fn membership(all: &Relations, who: Option<&str>, outer: &Shown) -> BTreeMap<(us
 }
 
 /// After a write: who made the row, and what was sent but is never shown.
-fn settle(
+pub(super) fn settle(
     world: &mut World,
     outer: &Shown,
     seen: &Seen,
@@ -193,8 +195,7 @@ fn settle(
 }
 
 /// A DELETE that went through on an item's own path takes the item away.
-fn forget_deleted(world: &mut World, seen: &Seen, trace: &Trace, classes: &Classes) {
-    let place = &trace.endpoints[seen.endpoint];
+pub(super) fn forget_deleted(world: &mut World, seen: &Seen, place: &Place, classes: &Classes) {
     if place.method != "DELETE" || !seen.ok() || !place.ends_in_parameter() {
         return;
     }
@@ -269,7 +270,7 @@ impl Issue<'_> {
 /// A boolean field as one answer showed it: exchange, row, who looked, value.
 type Sighting = (usize, String, Option<String>, bool);
 /// Takes the class, the key and the object of a row.
-type NoteRow<'a> = dyn FnMut(usize, String, &Map<String, Value>) + 'a;
+pub(super) type NoteRow<'a> = dyn FnMut(usize, String, &Map<String, Value>) + 'a;
 
 /// Boolean fields that some call switches and whose value is better told by who looks than by the row alone.
 fn viewer_fields(
@@ -314,7 +315,7 @@ fn viewer_fields(
 }
 
 /// Calls `note` with the class, key and object of every row in an answer.
-fn each_row(value: &Value, pattern: &Pattern, endpoint: usize, classes: &Classes, note: &mut NoteRow<'_>) {
+pub(super) fn each_row(value: &Value, pattern: &Pattern, endpoint: usize, classes: &Classes, note: &mut NoteRow<'_>) {
     match value {
         Value::Object(object) => {
             if let Some(class) = classes.site(endpoint, pattern)

@@ -138,7 +138,7 @@ fn place(endpoint: &crate::Endpoint) -> Place {
     Place { id: endpoint.id.0.clone(), method: endpoint.method.clone(), template: endpoint.template.clone(), segments }
 }
 
-fn seen(exchange: &Exchange, endpoint: usize, params: Vec<String>) -> Seen {
+pub(super) fn seen(exchange: &Exchange, endpoint: usize, params: Vec<String>) -> Seen {
     let body = &exchange.response.body;
     Seen {
         endpoint,
