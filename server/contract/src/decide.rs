@@ -36,6 +36,8 @@ const WELL_KNOWN: f64 = 20.0;
 
 /// What a value may lack of the routes of its parameter by chance alone.
 const SPARSE: f64 = 0.2;
+/// What a route that all members of a group have adds to the evidence.
+const SHARED_ROUTE: f64 = 0.5;
 /// A form that words hardly ever have.
 const LOOKS_LIKE_DATA: f64 = 0.3;
 
@@ -167,6 +169,9 @@ fn form(text: &str) -> f64 {
     if is_verb(text) {
         return -3.0;
     }
+    if is_call(text) {
+        return -1.5;
+    }
     let mut score = 0.0;
     score += if digits > 0 { 1.0 } else { 0.0 };
     score += if text.contains(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c)) { 1.0 } else { 0.0 };
@@ -184,6 +189,17 @@ fn is_verb(text: &str) -> bool {
     let words = "me self current mine latest search count batch bulk export import stats validate login logout lookup query \
                  autocomplete suggest recent random popular trending featured summary health ping";
     words.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case(text))
+}
+
+/// What is done to something, in the manner of remote procedure calls: `getUser`, `users.list`, `delete-all`.
+fn is_call(text: &str) -> bool {
+    let verbs = "get set list add create update delete remove find fetch read write insert upsert patch put post search \
+                 query cancel start stop enable disable revoke approve deny archive unarchive rename invite join leave \
+                 open close info check verify validate send resend reset sync upload download import export";
+    let words = crate::names::words(text);
+    let is_verb = |word: Option<&String>| word.is_some_and(|word| verbs.split_ascii_whitespace().any(|verb| verb == word));
+    let plain = text.chars().all(|c| c.is_ascii_alphabetic() || "._-".contains(c));
+    plain && words.len() >= 2 && (is_verb(words.first()) || text.contains('.') && is_verb(words.last()))
 }
 
 /// Groups candidates by what lies below them, the best known first.
@@ -259,13 +275,26 @@ impl<'m> Cluster<'m> {
         let alike = (count - 1.0) * (0.1 + 0.9 * richness);
         let alike = if closed { (0.3 * alike).min(2.0) } else { alike };
         let growth = 0.9 * (once - 1.0).max(0.0) * (0.3 + 0.7 * richness);
+        // However many there are: answers with little in them are alike in every API that wraps what it says.
+        let alike = (alike + growth).min(2.0 + 8.0 * richness) + self.shared_routes();
         // Many segments that look alike look no more like data than a few do.
         let form = 0.6 * look * count.min(5.0) * if closed && look > 0.0 { 0.5 } else { 1.0 };
         // One value that comes again and again is a literal, whatever it is called.
         let constant =
             if count < 2.0 && look < LOOKS_LIKE_DATA { (0.06 * self.profile.requests).min(2.0) } else { 0.0 };
         let settled = if self.settled { 0.5 * once - 1.5 } else { 0.0 };
-        provenance + form + alike + growth - constant + settled
+        provenance + form + alike - constant + settled
+    }
+
+    /// Endpoints of an API have names of their own below them. When siblings have many of the same, they are things of
+    /// one kind.
+    fn shared_routes(&self) -> f64 {
+        let others = self.members.len().saturating_sub(1) as f64;
+        let share = |key: &str| {
+            let having = self.members.iter().filter(|member| member.profile.has_route(key)).count();
+            having.saturating_sub(1) as f64 / others
+        };
+        if others == 0.0 { 0.0 } else { (SHARED_ROUTE * self.profile.named_routes().map(share).sum::<f64>()).min(5.0) }
     }
 
     /// Moves the members to the parameter, except those that stand out as literals.

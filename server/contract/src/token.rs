@@ -45,6 +45,9 @@ impl Kind {
         if bytes.contains(&b'@') {
             return text::is_email(token).then_some(Self::Email);
         }
+        if is_code(bytes) {
+            return Some(Self::Opaque);
+        }
         if digits == 0 || bytes.len() < 10 {
             let random = bytes.len() >= 16 && is_opaque(bytes) && has_capitals_inside(bytes);
             return if prefixed(token) { Some(Self::Prefixed) } else { random.then_some(Self::Opaque) };
@@ -109,6 +112,13 @@ fn is_opaque(bytes: &[u8]) -> bool {
         && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_=".contains(b))
         && bytes.iter().filter(|b| b"-_".contains(b)).count() <= bytes.len() / 10
         && transitions(bytes) * 4 >= bytes.len()
+}
+
+/// `V2OWK2`: capitals and digits by turns, as booking numbers and short keys have them.
+fn is_code(bytes: &[u8]) -> bool {
+    (6..12).contains(&bytes.len())
+        && bytes.iter().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
+        && transitions(bytes) >= 3
 }
 
 /// An extension of a representation that APIs put behind an id, with its dot: `.json`.

@@ -88,6 +88,15 @@ impl Profile {
         self.routes.values().all(|route| route.outline.is_empty())
     }
 
+    /// The routes further down that end in a name.
+    pub(crate) fn named_routes(&self) -> impl Iterator<Item = &str> {
+        self.routes.keys().map(String::as_str).filter(|key| is_named(key))
+    }
+
+    pub(crate) fn has_route(&self, key: &str) -> bool {
+        self.routes.contains_key(key)
+    }
+
     pub(crate) fn route_count(&self) -> usize {
         self.routes.len()
     }
