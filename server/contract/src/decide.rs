@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Model, always_literal};
 use crate::provenance::{AS_IDENTIFIER, AS_LOCATION, AS_VALUE};
-use crate::templates::Children;
+use crate::templates::{Children, Parameter};
 use crate::token;
 use crate::trie::Node;
 use profile::Profile;
@@ -78,9 +78,10 @@ pub(crate) fn decide<'m>(model: &Model, outlines: &Outlines, root: bool, childre
             candidate.known = children.parameters.values().any(|parameter| parameter.values.contains(&candidate.text));
         }
         let known = children.parameters.get(suffix).map(|parameter| Profile::of(&parameter.nodes, model, outlines));
+        let typed = children.parameters.get(suffix).is_some_and(Parameter::is_typed);
         let mut left = Vec::new();
         for cluster in group(candidates, known) {
-            let threshold = if cluster.settled { 0.0 } else { enough };
+            let threshold = if cluster.settled && !typed { 0.0 } else { enough };
             if cluster.evidence() >= threshold {
                 cluster.accept(suffix, children);
             } else {
@@ -102,6 +103,8 @@ fn adopt<'m>(
 ) {
     let Some(parameter) = children.parameters.get(suffix) else { return };
     let profile = Profile::of(&parameter.nodes, model, outlines);
+    let typed = parameter.is_typed();
+    let telling = if typed { 3.0 * LOOKS_LIKE_DATA } else { LOOKS_LIKE_DATA };
     for candidate in left {
         let form = form(&candidate.text);
         let fits = match candidate.profile.found_in(&profile) {
@@ -109,12 +112,14 @@ fn adopt<'m>(
                 let proven = if candidate.proven() { 1.5 } else { 0.0 };
                 // Many routes in common are worth a telling form.
                 let many = found >= 0.7 && candidate.profile.route_count() >= 3 && !is_verb(&candidate.text);
-                (candidate.proven() || many || form >= LOOKS_LIKE_DATA)
+                (candidate.proven() || many && !typed || form >= telling)
                     && proven + 0.6 * form + 3.0 * (found - ALIKE) >= 0.6
             }
             None => {
                 let rare = if candidate.requests <= 2.0 { 0.5 } else { 0.0 };
-                candidate.profile.has_routes_of(&profile) && candidate.provenance() + rare + 0.6 * form >= 0.2
+                let fits = candidate.profile.has_routes_of(&profile) || form >= 3.0 * LOOKS_LIKE_DATA;
+                let telling = if typed { 0.5 } else { 0.2 };
+                fits && candidate.provenance() + rare + 0.6 * form >= telling
             }
         };
         if fits {
@@ -197,7 +202,8 @@ fn is_call(text: &str) -> bool {
                  query cancel start stop enable disable revoke approve deny archive unarchive rename invite join leave \
                  open close info check verify validate send resend reset sync upload download import export";
     let words = crate::names::words(text);
-    let is_verb = |word: Option<&String>| word.is_some_and(|word| verbs.split_ascii_whitespace().any(|verb| verb == word));
+    let is_verb =
+        |word: Option<&String>| word.is_some_and(|word| verbs.split_ascii_whitespace().any(|verb| verb == word));
     let plain = text.chars().all(|c| c.is_ascii_alphabetic() || "._-".contains(c));
     plain && words.len() >= 2 && (is_verb(words.first()) || text.contains('.') && is_verb(words.last()))
 }
@@ -276,7 +282,8 @@ impl<'m> Cluster<'m> {
         let alike = if closed { (0.3 * alike).min(2.0) } else { alike };
         let growth = 0.9 * (once - 1.0).max(0.0) * (0.3 + 0.7 * richness);
         // However many there are: answers with little in them are alike in every API that wraps what it says.
-        let alike = (alike + growth).min(2.0 + 8.0 * richness) + self.shared_routes();
+        // Nor does it tell much that things answer alike which are called like calls and collections.
+        let alike = (alike + growth).min(2.0 + 8.0 * richness) * (1.0 + look).clamp(0.0, 1.0) + self.shared_routes();
         // Many segments that look alike look no more like data than a few do.
         let form = 0.6 * look * count.min(5.0) * if closed && look > 0.0 { 0.5 } else { 1.0 };
         // One value that comes again and again is a literal, whatever it is called.
@@ -289,10 +296,12 @@ impl<'m> Cluster<'m> {
     /// Endpoints of an API have names of their own below them. When siblings have many of the same, they are things of
     /// one kind.
     fn shared_routes(&self) -> f64 {
-        let others = self.members.len().saturating_sub(1) as f64;
+        // Beside a parameter each of them has something to share with.
+        let first = usize::from(!self.settled);
+        let others = self.members.len().saturating_sub(first) as f64;
         let share = |key: &str| {
             let having = self.members.iter().filter(|member| member.profile.has_route(key)).count();
-            having.saturating_sub(1) as f64 / others
+            having.saturating_sub(first) as f64 / others
         };
         if others == 0.0 { 0.0 } else { (SHARED_ROUTE * self.profile.named_routes().map(share).sum::<f64>()).min(5.0) }
     }
@@ -305,7 +314,14 @@ impl<'m> Cluster<'m> {
         let mut counts: Vec<f64> = self.members.iter().map(|member| member.requests).collect();
         counts.sort_by(f64::total_cmp);
         let median = counts.get(counts.len() / 2).copied().unwrap_or(0.0);
+        let proven = self.members.iter().filter(|member| member.proven()).count() as f64;
+        let mostly_proven = self.members.len() >= 5 && proven >= 0.7 * self.members.len() as f64;
         for member in self.members {
+            let word = form(&member.text) < LOOKS_LIKE_DATA;
+            // The API shows its values, and never this one that comes so often.
+            if mostly_proven && !member.proven() && word && member.requests >= 4.0 && member.requests > 1.5 * median {
+                continue;
+            }
             let plain = form(&member.text) < 0.0 && member.profile.route_count() <= 3;
             let stands_out = mostly_data && plain && member.requests >= 6.0 && member.requests > 2.0 * median;
             if !member.proven() && (is_verb(&member.text) || stands_out) {

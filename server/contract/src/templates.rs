@@ -184,6 +184,12 @@ fn version<'m>(shape: &Shape, group: &'m Group) -> Option<&'m str> {
 }
 
 impl Parameter<'_> {
+    /// All its values have one strict form, so that a word beside them is hardly one.
+    pub(crate) fn is_typed(&self) -> bool {
+        let strict = |kind: &Option<Kind>| kind.is_some_and(Kind::is_strict);
+        self.kinds.len() == 1 && self.kinds.iter().all(strict) && self.values.distinct() >= 3.0
+    }
+
     /// A word for all its values.
     fn kind(&self) -> &'static str {
         match self.kinds.iter().collect::<Vec<_>>().as_slice() {

@@ -35,6 +35,11 @@ impl Kind {
         }
     }
 
+    /// Nothing but an identifier or a date has this form, and all values of a parameter have it.
+    pub(crate) fn is_strict(self) -> bool {
+        !matches!(self, Self::Opaque | Self::Prefixed | Self::Hash)
+    }
+
     /// `None` for words, slugs and all else that could be a literal.
     pub(crate) fn of(token: &str) -> Option<Self> {
         let bytes = token.as_bytes();

@@ -10,13 +10,15 @@ use crate::trie::Node;
 /// Deeper routes are rare, and what lies above them tells enough.
 const MAX_DEPTH: usize = 5;
 
-/// Routes are kept twice: as they are, and with the first segment below left open, because that may be a parameter too
-/// (`/{owner}/{repo}`).
+/// Routes are kept as they are, and with one segment left open that may be a parameter too: the first one below
+/// (`/{owner}/{repo}`) and the last.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Profile {
     pub(crate) requests: f64,
     routes: BTreeMap<String, Route>,
     open: BTreeMap<String, Route>,
+    /// Routes of two segments and more with the last one left open, for the same reason (`/posts/{slug}`).
+    ends: BTreeMap<String, Route>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -25,6 +27,8 @@ struct Route {
     outline: Outline,
     /// The same route with its first segment left open; empty where that changes nothing.
     open: String,
+    /// The same route with its last segment left open; empty where that says nothing.
+    end: String,
 }
 
 impl Profile {
@@ -61,7 +65,14 @@ impl Profile {
             [] | ["{}", ..] => String::new(),
             [_, rest @ ..] => format!("{method} {{}}/{}", rest.join("/")),
         };
+        let end = match tail {
+            [first, .., _] if *first != "{}" => format!("{method} {}/{{}}", tail[..tail.len() - 1].join("/")),
+            _ => String::new(),
+        };
         self.requests += requests;
+        if !end.is_empty() {
+            self.ends.entry(end.clone()).or_default().put(requests, outline);
+        }
         if !open.is_empty() {
             self.open.entry(open.clone()).or_default().put(requests, outline);
         } else if let ["{}", ..] = tail {
@@ -70,15 +81,18 @@ impl Profile {
         let route = self.routes.entry(key).or_default();
         route.put(requests, outline);
         route.open = open;
+        route.end = end;
     }
 
     pub(crate) fn absorb(&mut self, other: &Self) {
         self.requests += other.requests;
-        for (mine, theirs) in [(&mut self.routes, &other.routes), (&mut self.open, &other.open)] {
+        let both = [(&mut self.routes, &other.routes), (&mut self.open, &other.open), (&mut self.ends, &other.ends)];
+        for (mine, theirs) in both {
             for (key, route) in theirs {
                 let into = mine.entry(key.clone()).or_default();
                 into.put(route.requests, &route.outline);
                 into.open.clone_from(&route.open);
+                into.end.clone_from(&route.end);
             }
         }
     }
@@ -120,7 +134,8 @@ impl Profile {
         for (key, route) in &self.routes {
             let here = other.routes.get(key);
             let there = if route.open.is_empty() { None } else { other.open.get(&route.open) };
-            let share = [here, there]
+            let end = if route.end.is_empty() { None } else { other.ends.get(&route.end) };
+            let share = [here, there, end]
                 .into_iter()
                 .flatten()
                 .filter_map(|theirs| route.outline.likeness(&theirs.outline))
@@ -133,6 +148,10 @@ impl Profile {
                 // A route of the same name, whose answers say nothing.
                 None if here.is_some() && is_named(key) => {
                     found += 0.8 * route.requests;
+                    all += route.requests;
+                }
+                None if end.is_some() => {
+                    found += 0.7 * route.requests;
                     all += route.requests;
                 }
                 None if here.is_some() || there.is_some() => {}
