@@ -128,12 +128,14 @@ fn adopt<'m>(
     }
 }
 
-/// The extensions that are the API's and not the data's: if there are several at one place, they belong to file names.
+/// What stands behind identifiers and is the API's, not the data's: of several extensions at one place each belongs to a
+/// file's name.
 fn suffixes<'m>(children: &Children<'m>) -> BTreeSet<&'m str> {
     let literal = children.literals.keys().filter_map(|token| token::extension(token));
     let all: BTreeSet<&str> =
         literal.chain(children.parameters.keys().copied().filter(|suffix| !suffix.is_empty())).collect();
-    if all.len() > 1 { BTreeSet::new() } else { all }
+    let files = all.iter().filter(|suffix| suffix.starts_with('.')).count() > 1;
+    if files { all.into_iter().filter(|suffix| !suffix.starts_with('.')).collect() } else { all }
 }
 
 impl<'m> Candidate<'m> {
@@ -177,12 +179,23 @@ fn form(text: &str) -> f64 {
     if is_call(text) {
         return -1.5;
     }
+    if token::is_locale(text) {
+        return 0.8;
+    }
     let mut score = 0.0;
-    score += if digits > 0 { 1.0 } else { 0.0 };
+    score += match digits {
+        0 => 0.0,
+        _ if is_numeronym(text) => 0.2,
+        _ => 1.0,
+    };
     score += if text.contains(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c)) { 1.0 } else { 0.0 };
     score += 0.35 * hyphens.min(3) as f64;
     score += if upper >= 2 && lower == 0 { 0.8 } else { 0.0 };
     score -= if lower > 0 && upper > 0 && digits == 0 && text.starts_with(char::is_lowercase) { 0.8 } else { 0.0 };
+    // `BalanceSheet`
+    let inner = text.chars().skip(1).any(char::is_uppercase);
+    score -=
+        if lower > 0 && inner && digits + hyphens == 0 && text.starts_with(char::is_uppercase) { 0.6 } else { 0.0 };
     if text.chars().all(|c| c.is_lowercase() || c == '.') {
         score -= if text.ends_with('s') && !text.ends_with("ss") { 0.9 } else { 0.4 };
     }
@@ -194,6 +207,18 @@ fn is_verb(text: &str) -> bool {
     let words = "me self current mine latest search count batch bulk export import stats validate login logout lookup query \
                  autocomplete suggest recent random popular trending featured summary health ping";
     words.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case(text))
+}
+
+/// `k8s`, `i18n`, `b2b`: digits in the middle of a word stand for letters.
+fn is_numeronym(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let within = |at: usize| {
+        let before = bytes[..at].iter().rposition(|b| !b.is_ascii_digit());
+        let after = bytes[at..].iter().position(|b| !b.is_ascii_digit()).map(|n| at + n);
+        let (Some(before), Some(after)) = (before, after) else { return false };
+        after - before <= 3 && bytes[before].is_ascii_alphabetic() && bytes[after].is_ascii_alphabetic()
+    };
+    (0..bytes.len()).filter(|at| bytes[*at].is_ascii_digit()).all(within)
 }
 
 /// What is done to something, in the manner of remote procedure calls: `getUser`, `users.list`, `delete-all`.
@@ -284,8 +309,10 @@ impl<'m> Cluster<'m> {
         // However many there are: answers with little in them are alike in every API that wraps what it says.
         // Nor does it tell much that things answer alike which are called like calls and collections.
         let alike = (alike + growth).min(2.0 + 8.0 * richness) * (1.0 + look).clamp(0.0, 1.0) + self.shared_routes();
-        // Many segments that look alike look no more like data than a few do.
-        let form = 0.6 * look * count.min(5.0) * if closed && look > 0.0 { 0.5 } else { 1.0 };
+        // Many segments that look alike look no more like data than a few do, unless they look very much like it.
+        let telling = look >= 2.0 * LOOKS_LIKE_DATA;
+        let form = 0.6 * look * count.min(if telling { 8.0 } else { 5.0 });
+        let form = if closed && look > 0.0 && !telling { 0.5 * form } else { form };
         // One value that comes again and again is a literal, whatever it is called.
         let constant =
             if count < 2.0 && look < LOOKS_LIKE_DATA { (0.06 * self.profile.requests).min(2.0) } else { 0.0 };
@@ -353,5 +380,7 @@ mod tests {
         assert!(form("me") < -2.0);
         assert!(form("LHR") > 0.0);
         assert!(form("getUser") < 0.0);
+        assert!(form("k8s.io") < form("zoe62"));
+        assert!(is_call("users.list") && is_call("get-user") && !is_call("list") && !is_call("user-list"));
     }
 }

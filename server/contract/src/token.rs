@@ -126,11 +126,36 @@ fn is_code(bytes: &[u8]) -> bool {
         && transitions(bytes) >= 3
 }
 
-/// An extension of a representation that APIs put behind an id, with its dot: `.json`.
+/// What APIs put behind an id in one segment: an extension with its dot (`.json`), a verb with its colon (`:cancel`).
 pub(crate) fn extension(token: &str) -> Option<&str> {
+    let is_verb = |text: &str| text.len() > 1 && text.starts_with(|c: char| c.is_ascii_lowercase());
+    if let Some((stem, verb)) = token.rsplit_once(':')
+        && !stem.is_empty()
+        && is_verb(verb)
+        && verb.bytes().all(|b| b.is_ascii_alphabetic())
+    {
+        return Some(&token[stem.len()..]);
+    }
     let at = token.rfind('.').filter(|at| *at > 0)?;
     matches!(&token[at..], ".json" | ".xml" | ".csv" | ".html" | ".atom" | ".rss" | ".yaml" | ".jsonp")
         .then(|| &token[at..])
+}
+
+/// ISO 639-1.
+const LANGUAGES: &str = "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de \
+    dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is \
+    it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb \
+    nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss \
+    st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu";
+
+/// `de`, `pt-BR`, `zh_TW`: a language, perhaps as one country speaks it (RFC 5646).
+pub(crate) fn is_locale(token: &str) -> bool {
+    let (language, country) = match token.split_once(['-', '_']) {
+        Some((language, country)) => (language, Some(country)),
+        None => (token, None),
+    };
+    let is_country = |country: &str| country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase());
+    country.is_none_or(is_country) && LANGUAGES.split_ascii_whitespace().any(|known| known == language)
 }
 
 /// `v1`, `v2.1`, `v1beta1`: never data.
@@ -182,6 +207,10 @@ mod tests {
         assert_eq!(extension("42.json"), Some(".json"));
         assert_eq!(extension(".json"), None);
         assert_eq!(extension("a.txt"), None);
+        assert_eq!(extension("42:cancel"), Some(":cancel"));
+        assert_eq!(extension("10:00:00Z"), None);
+        assert!(is_locale("de") && is_locale("pt-BR") && is_locale("zh_TW"));
+        assert!(!is_locale("me") && !is_locale("up") && !is_locale("de-DEU") && !is_locale(""));
         assert!(is_version("v1") && is_version("v2.1") && is_version("v1beta1"));
         assert!(!is_version("value") && !is_version("v1-old-name"));
     }
