@@ -16,7 +16,7 @@ pub struct Exchange {
     pub response: Response,
 }
 
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, Hash)]
 pub struct Request {
     /// As sent; methods are case-sensitive (RFC 9110 §9.1).
     pub method: String,
@@ -48,7 +48,7 @@ pub struct Response {
 }
 
 /// Header fields in the order they came, names in lower case, repeated fields kept apart.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, Hash)]
 #[serde(transparent)]
 pub struct Headers(pub Vec<(String, String)>);
 
@@ -69,7 +69,7 @@ impl Headers {
 }
 
 /// A body after its content coding was undone.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, Hash)]
 pub struct Body {
     pub bytes: Bytes,
     /// The capture's cap cut it: its length and content prove nothing.

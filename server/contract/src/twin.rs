@@ -19,6 +19,7 @@ mod observe;
 mod rehearse;
 mod select;
 mod show;
+mod told;
 mod trace;
 mod value;
 mod world;
@@ -26,10 +27,10 @@ mod write;
 
 use bytes::Bytes;
 
-pub use answer::answer;
 pub use behaviour::Behaviour;
 pub use journal::Journal;
 pub use rehearse::{Kind, Mismatch, Score, rehearse};
+pub use told::answer;
 pub use world::State;
 
 use crate::Headers;

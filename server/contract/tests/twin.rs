@@ -246,6 +246,24 @@ fn the_same_question_in_the_same_state_gets_the_same_answer() {
     assert_eq!(ask(), ask());
 }
 
+/// A copy of a state remembers no answers, so it has to compose each one.
+#[test]
+fn what_is_repeated_is_what_would_be_composed() {
+    for seed in 0..5 {
+        let (_, contract, behaviour, ids) = recorded(seed, 200);
+        let mut draw = Draw(seed + 2_000_000);
+        let mut state = State::initial(&behaviour);
+        let mut forgetful = state.clone();
+        for _ in 0..200 {
+            let (method, target, body) = next_call(&mut draw, &ids);
+            let asked = request(method, &target, body.as_ref());
+            forgetful = forgetful.clone();
+            let composed = play(&contract, &behaviour, &mut forgetful, &asked);
+            assert_eq!(play(&contract, &behaviour, &mut state, &asked), composed, "{method} {target}");
+        }
+    }
+}
+
 #[test]
 fn a_path_that_was_never_seen_is_refused_with_the_reason() {
     let (_, contract, behaviour, _) = recorded(5, 200);

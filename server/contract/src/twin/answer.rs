@@ -17,8 +17,8 @@ use super::write::{Writing, imagined, renamed};
 use super::{Answer, Context, Refusal};
 use crate::{Contract, Endpoint, Headers, Request};
 
-/// Answers one request. The same arguments give the same answer and the same state afterwards.
-pub fn answer(
+/// Composes one answer.
+pub(super) fn answer(
     contract: &Contract,
     behaviour: &Behaviour,
     state: &mut State,

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Behaviour;
 use super::classes::{Classes, SiteId};
+use super::told::Told;
 use super::trace::Seen;
 use super::value::{Pattern, key_text};
 
@@ -27,6 +28,7 @@ pub struct State {
     pub(super) answers: u64,
     /// Rows that only the twin wrote, and keys that only the twin deleted.
     written: BTreeSet<RowId>,
+    pub(super) told: Told,
 }
 
 impl State {
@@ -40,6 +42,7 @@ impl State {
     ///
     /// Classes are known by name and key here, since their numbers may differ between two minings.
     pub fn rebase(&mut self, behaviour: &Behaviour, previous: &Behaviour) {
+        self.told.clear();
         let number = |class: usize| {
             let old = previous.classes.all.get(class)?;
             behaviour.classes.all.iter().position(|new| new.name == old.name && new.key == old.key)
