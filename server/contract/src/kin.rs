@@ -31,8 +31,8 @@ pub(crate) fn acquaint(endpoints: &mut [Endpoint]) {
         for schema in crate::view::success_schemas_mut(&mut endpoint.operation) {
             each_mut(schema, &mut |objects| {
                 let kind = places.next().map(|at| &kinds.kinds[*at]);
-                for (name, field) in &mut objects.fields.kept {
-                    field.kin = kind.and_then(|kind| kind.get(name)).cloned().unwrap_or_default();
+                for (name, field) in objects.fields.iter_mut() {
+                    field.kin = kind.and_then(|kind| kind.get(name)).cloned().map(Box::new);
                 }
             });
         }
@@ -45,7 +45,7 @@ fn each(schema: &Schema, f: &mut impl FnMut(&Objects)) {
     }
     let Some(objects) = schema.objects.as_deref() else { return };
     f(objects);
-    objects.fields.kept.values().for_each(|field| each(&field.schema, f));
+    objects.fields.values().for_each(|field| each(&field.schema, f));
 }
 
 /// The same places in the same order.
@@ -55,12 +55,12 @@ fn each_mut(schema: &mut Schema, f: &mut impl FnMut(&mut Objects)) {
     }
     let Some(objects) = schema.objects.as_deref_mut() else { return };
     f(objects);
-    objects.fields.kept.values_mut().for_each(|field| each_mut(&mut field.schema, f));
+    objects.fields.iter_mut().for_each(|(_, field)| each_mut(&mut field.schema, f));
 }
 
 impl Kinds {
     fn meet(&mut self, objects: &Objects) {
-        let names: BTreeSet<&str> = objects.fields.kept.keys().map(String::as_str).collect();
+        let names: BTreeSet<&str> = objects.fields.iter().map(|(name, _)| name).collect();
         let found = if is_map(objects) { None } else { self.nearest(&names) };
         let at = found.unwrap_or_else(|| {
             self.kinds.push(BTreeMap::new());
@@ -70,17 +70,17 @@ impl Kinds {
         if is_map(objects) {
             return;
         }
-        for (name, field) in &objects.fields.kept {
+        for (name, field) in objects.fields.iter() {
             if !self.kinds[at].contains_key(name) {
-                self.by_field.entry(name.clone()).or_default().push(at);
+                self.by_field.entry(name.to_owned()).or_default().push(at);
             }
-            let kin = self.kinds[at].entry(name.clone()).or_default();
+            let kin = self.kinds[at].entry(name.to_owned()).or_default();
             kin.missing += objects.count.saturating_sub(field.present);
             kin.present += field.present;
             kin.nulls += field.schema.nulls;
             if let Some(strings) = &field.schema.strings {
                 kin.strings += strings.count;
-                kin.values.absorb(&strings.values);
+                kin.texts.absorb(&strings.texts);
             }
         }
     }

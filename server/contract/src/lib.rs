@@ -9,7 +9,9 @@
 mod decide;
 pub mod exchange;
 mod hash;
+mod headers;
 mod kin;
+mod media;
 pub mod model;
 mod names;
 pub mod openapi;

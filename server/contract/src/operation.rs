@@ -5,15 +5,21 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::hash::hash;
+use crate::media::Content;
 use crate::schema::Schema;
 use crate::schema::read::{self, Listener};
+use crate::schema::room::{Admit, Room};
 use crate::sketch::{Absorb, Bounded, Durations, Span, absorb_map};
-use crate::{Body, Exchange, Headers};
+use crate::{Body, Exchange, Headers, headers, media};
 
 /// Media types that are told apart in one place; the client chooses them, so there must be a bound.
 const MAX_MEDIA_TYPES: usize = 8;
+/// Fields of one operation's parameters, request bodies and answers; each takes some hundred bytes.
+const MAX_PARAMETERS: usize = 96;
+const MAX_REQUEST: usize = 192;
+const MAX_RESPONSE: usize = 768;
 /// A sample is for reading; larger ones help nobody.
-const MAX_SAMPLE_BYTES: usize = 4096;
+const MAX_SAMPLE_BYTES: usize = 2048;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Operation {
@@ -21,19 +27,25 @@ pub(crate) struct Operation {
     pub(crate) span: Span,
     /// Requests whose path ended in a slash.
     pub(crate) slashes: u64,
-    /// Requests that carried credentials, and those among them and without that were answered well.
+    /// Requests that carried credentials.
     pub(crate) authorized: u64,
-    /// Requests that were answered below 400: what the next two were learned from.
+    /// Requests that were answered below 400: what the next four were learned from.
     pub(crate) accepted: u64,
     pub(crate) query: Schema,
+    pub(crate) headers: Schema,
+    pub(crate) cookies: Schema,
     pub(crate) request: Bounded<Bodies, MAX_MEDIA_TYPES>,
     pub(crate) responses: BTreeMap<u16, Response>,
+    asked: Room<MAX_PARAMETERS>,
+    sent: Room<MAX_REQUEST>,
+    answered: Room<MAX_RESPONSE>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Response {
     pub(crate) count: u64,
     pub(crate) latency: Durations,
+    pub(crate) headers: Schema,
     pub(crate) bodies: Bounded<Bodies, MAX_MEDIA_TYPES>,
 }
 
@@ -60,52 +72,96 @@ impl Operation {
         if response.status < 400 {
             self.accepted += 1;
             let query = request.query().unwrap_or_default();
-            read::pairs(&mut self.query, form_urlencoded::parse(query.as_bytes()));
-            learn_body(&mut self.request, &request.headers, &request.body, &mut ());
+            read::pairs(&mut self.query, form_urlencoded::parse(query.as_bytes()), &mut self.asked);
+            learn_headers(&mut self.headers, &request.headers, &mut self.asked);
+            let cookies = request.headers.get("cookie").into_iter().flat_map(headers::cookies);
+            read::names(&mut self.cookies, cookies.map(|name| (name, None)), &mut self.asked);
+            learn_body(&mut self.request, &request.headers, &request.body, &mut self.sent, &mut ());
         }
         let seen = self.responses.entry(response.status).or_default();
         seen.count += 1;
         seen.latency.add(exchange.latency_us);
-        learn_body(&mut seen.bodies, &response.headers, &response.body, listener);
+        learn_headers(&mut seen.headers, &response.headers, &mut self.answered);
+        learn_body(&mut seen.bodies, &response.headers, &response.body, &mut self.answered, listener);
+        self.tidy();
+    }
+
+    /// Keeps the schemas within their bounds.
+    fn tidy(&mut self) {
+        if self.asked.is_crowded() {
+            self.asked.tidy(&mut [&mut self.query, &mut self.headers, &mut self.cookies]);
+        }
+        if self.sent.is_crowded() {
+            self.sent.tidy(&mut schemas(&mut self.request).collect::<Vec<_>>());
+        }
+        if self.answered.is_crowded() {
+            let all = self.responses.values_mut().flat_map(|response| {
+                std::iter::once(&mut response.headers).chain(schemas(&mut response.bodies))
+            });
+            self.answered.tidy(&mut all.collect::<Vec<_>>());
+        }
     }
 
     pub(crate) fn successes(&self) -> impl Iterator<Item = &Response> {
         self.responses.iter().filter(|(status, _)| (200..300).contains(*status)).map(|(_, response)| response)
     }
+
+    /// About how much memory this takes, in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let bodies = |all: &Bounded<Bodies, MAX_MEDIA_TYPES>| -> usize {
+            let each = |body: &Bodies| {
+                size_of::<Bodies>() + body.schema.heap_bytes() + body.sample.as_ref().map_or(0, |(_, text)| text.len())
+            };
+            all.kept.values().chain(all.rest.as_deref()).map(each).sum()
+        };
+        let responses = self.responses.values().map(|response| {
+            size_of::<Response>() + response.headers.heap_bytes() + bodies(&response.bodies)
+        });
+        let asked = [&self.query, &self.headers, &self.cookies].map(Schema::heap_bytes);
+        size_of::<Self>() + asked.iter().sum::<usize>() + bodies(&self.request) + responses.sum::<usize>()
+    }
+}
+
+fn schemas(bodies: &mut Bounded<Bodies, MAX_MEDIA_TYPES>) -> impl Iterator<Item = &mut Schema> {
+    bodies.kept.values_mut().chain(bodies.rest.as_deref_mut()).map(|body| &mut body.schema)
+}
+
+/// Learns the fields that say something; of credentials only that they were there.
+fn learn_headers(into: &mut Schema, all: &Headers, room: &mut dyn Admit) {
+    let telling = all.0.iter().filter(|(name, _)| headers::is_telling(name));
+    let kept = telling.map(|(name, value)| (name.as_str(), (!headers::is_secret(name)).then_some(value.as_str())));
+    read::names(into, kept, room);
 }
 
 fn learn_body(
     into: &mut Bounded<Bodies, MAX_MEDIA_TYPES>,
     headers: &Headers,
     body: &Body,
+    room: &mut dyn Admit,
     listener: &mut dyn Listener,
 ) {
     if !body.bytes.is_empty() {
         let media_type = headers.media_type().unwrap_or_else(|| "application/octet-stream".to_owned());
-        into.entry(&media_type).learn(&media_type, body, listener);
+        let content_type = headers.get("content-type").unwrap_or_default();
+        into.entry(&media_type).learn(&media_type, content_type, body, room, listener);
     }
 }
 
-pub(crate) fn is_json(media_type: &str) -> bool {
-    media_type.ends_with("/json") || media_type.ends_with("+json")
-}
-
-pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
-
 impl Bodies {
-    fn learn(&mut self, media_type: &str, body: &Body, listener: &mut dyn Listener) {
+    fn learn(
+        &mut self,
+        media_type: &str,
+        content_type: &str,
+        body: &Body,
+        room: &mut dyn Admit,
+        listener: &mut dyn Listener,
+    ) {
         self.count += 1;
         self.bytes += body.bytes.len() as u64;
-        let read = !body.truncated
-            && match media_type {
-                _ if is_json(media_type) => read::json(&mut self.schema, &body.bytes, listener),
-                FORM => {
-                    read::pairs(&mut self.schema, form_urlencoded::parse(&body.bytes));
-                    true
-                }
-                _ => false,
-            };
-        if read && body.bytes.len() <= MAX_SAMPLE_BYTES {
+        let content = Content::of(media_type);
+        let read =
+            !body.truncated && media::read(&mut self.schema, content_type, content, &body.bytes, room, listener);
+        if read && content != Content::Multipart && body.bytes.len() <= MAX_SAMPLE_BYTES {
             self.keep_sample(&body.bytes);
         }
         self.unread += u64::from(!read);
@@ -133,8 +189,14 @@ impl Absorb for Operation {
         self.authorized += other.authorized;
         self.accepted += other.accepted;
         self.query.absorb(&other.query);
+        self.headers.absorb(&other.headers);
+        self.cookies.absorb(&other.cookies);
         self.request.absorb(&other.request);
         absorb_map(&mut self.responses, &other.responses);
+        self.asked.absorb(&other.asked);
+        self.sent.absorb(&other.sent);
+        self.answered.absorb(&other.answered);
+        self.tidy();
     }
 }
 
@@ -142,6 +204,7 @@ impl Absorb for Response {
     fn absorb(&mut self, other: &Self) {
         self.count += other.count;
         self.latency.absorb(&other.latency);
+        self.headers.absorb(&other.headers);
         self.bodies.absorb(&other.bodies);
     }
 }

@@ -59,11 +59,6 @@ impl Values {
         self.kept.contains_key(&hash(text.as_bytes()))
     }
 
-    /// Every distinct text is kept, and short enough to be shown.
-    pub(crate) fn complete(&self) -> bool {
-        !self.full && self.kept.values().all(|(text, _)| !text.is_empty())
-    }
-
     /// The kept texts with their counts.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.kept.values().map(|(text, count)| (text.as_str(), *count))
@@ -122,10 +117,6 @@ impl<V: Absorb, const MAX: usize> Bounded<V, MAX> {
         self.rest.get_or_insert_default().absorb(&gone);
         self.edge = Some(edge);
         last == key
-    }
-
-    pub(crate) fn overflowed(&self) -> bool {
-        self.rest.is_some()
     }
 }
 
@@ -235,7 +226,6 @@ mod tests {
     fn many_values_are_estimated() {
         let mut values = Values::default();
         (0..1000).for_each(|n| values.add(&format!("value-{n}")));
-        assert!(!values.complete());
         assert!((600.0..1600.0).contains(&values.distinct()), "{}", values.distinct());
     }
 }

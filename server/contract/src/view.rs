@@ -161,6 +161,12 @@ impl Endpoint {
         n / (n + 1.5)
     }
 
+    /// About how much memory its summaries take, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.operation.memory_bytes()
+    }
+
     /// Path parameters in order, then query parameters by name.
     #[must_use]
     pub fn parameters(&self) -> Vec<ParameterView> {
@@ -188,11 +194,11 @@ impl Endpoint {
 
     fn query(&self) -> impl Iterator<Item = ParameterView> {
         let accepted = self.operation.accepted;
-        self.operation.query.objects.iter().flat_map(|objects| &objects.fields.kept).map(move |(name, field)| {
+        self.operation.query.objects.iter().flat_map(|objects| objects.fields.iter()).map(move |(name, field)| {
             let repeated = field.schema.count() > field.present;
             let one = render::field_schema(field, name);
             ParameterView {
-                name: name.clone(),
+                name: name.to_owned(),
                 location: "query",
                 presence: (field.present as f64 / accepted.max(1) as f64).min(1.0),
                 required: field.present >= accepted && accepted >= render::REQUIRED_AFTER,

@@ -82,7 +82,7 @@ impl Outline {
         };
         let object = combine(path, 15);
         self.whole(object, objects.count as f64);
-        for (name, field) in &objects.fields.kept {
+        for (name, field) in objects.fields.iter() {
             let at = combine(object, hash(name.as_bytes()));
             self.part(object, combine(at, 16), field.present as f64, weight);
             self.position(&field.schema, at, depth + 1);

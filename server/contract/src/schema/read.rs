@@ -5,7 +5,9 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::Schema;
+use super::room::{Admit, MAX_DEPTH};
+use super::{Arrays, Schema, Type};
+use crate::hash::{combine, hash};
 
 /// Hears of every string under its field name, and of every key.
 pub(crate) trait Listener {
@@ -17,22 +19,147 @@ impl Listener for () {
 }
 
 /// Adds one JSON text to a summary; whether it was JSON. Text that is not leaves the summary as it was.
-pub(crate) fn json(schema: &mut Schema, bytes: &[u8], listener: &mut dyn Listener) -> bool {
+pub(crate) fn json(schema: &mut Schema, bytes: &[u8], room: &mut dyn Admit, listener: &mut dyn Listener) -> bool {
     if serde_json::from_slice::<IgnoredAny>(bytes).is_err() {
         return false;
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    Position { schema, field: "", listener }.deserialize(&mut deserializer).is_ok()
+    let mut reader = Reader { room, listener };
+    Position { schema, field: "", depth: 0, reader: &mut reader }.deserialize(&mut deserializer).is_ok()
 }
 
-struct Position<'a, 'n> {
-    schema: &'a mut Schema,
+struct Reader<'a> {
+    room: &'a mut dyn Admit,
+    listener: &'a mut dyn Listener,
+}
+
+struct Position<'r, 'a, 'n> {
+    schema: &'r mut Schema,
     /// The nearest name above.
+    field: &'n str,
+    depth: u8,
+    reader: &'r mut Reader<'a>,
+}
+
+/// What an array needs to know of its items: the type, and a hash of the value if it is a scalar.
+struct Item {
+    of: Type,
+    key: u64,
+}
+
+impl Item {
+    fn scalar<E>(of: Type, key: u64) -> Result<Self, E> {
+        Ok(Self { of, key })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Position<'_, '_, '_> {
+    type Value = Item;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Item, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Position<'_, '_, '_> {
+    fn number<E>(self, value: f64) -> Result<Item, E> {
+        self.schema.numbers.get_or_insert_default().add(value);
+        let of = if value.fract() == 0.0 { Type::Integer } else { Type::Number };
+        Item::scalar(of, combine(of as u64, value.to_bits()))
+    }
+}
+
+impl<'de> Visitor<'de> for Position<'_, '_, '_> {
+    type Value = Item;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Item, E> {
+        self.schema.nulls += 1;
+        Item::scalar(Type::Null, 0)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Item, E> {
+        if value {
+            self.schema.trues += 1;
+        } else {
+            self.schema.falses += 1;
+        }
+        Item::scalar(Type::Boolean, u64::from(value) + 1)
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Item, E> {
+        self.number(value as f64)
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Item, E> {
+        self.number(value as f64)
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Item, E> {
+        self.number(value)
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Item, E> {
+        let key = hash(value.as_bytes());
+        // What is known here was heard when it came first.
+        if self.schema.strings.get_or_insert_default().add(value, key) {
+            self.reader.listener.string(self.field, value);
+        }
+        Item::scalar(Type::String, key)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Item, A::Error> {
+        let arrays = self.schema.arrays.get_or_insert_default();
+        let mut reading = Elements::default();
+        if self.depth + 1 >= MAX_DEPTH {
+            while items.next_element::<IgnoredAny>()?.is_some() {
+                reading.length += 1;
+            }
+        }
+        while let Some(item) = items.next_element_seed(Position {
+            schema: &mut arrays.items,
+            field: self.field,
+            depth: self.depth + 1,
+            reader: &mut *self.reader,
+        })? {
+            reading.add(&item, arrays);
+        }
+        reading.end(arrays);
+        Item::scalar(Type::Array, 0)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Item, A::Error> {
+        let objects = self.schema.objects.get_or_insert_default();
+        let mut reading = objects.fields.begin();
+        while let Some(Key(name)) = entries.next_key::<Key<'de>>()? {
+            let Reader { room, .. } = &mut *self.reader;
+            let Some(field) = objects.fields.entry(&mut reading, &name, |name| room.take(self.depth, name)) else {
+                entries.next_value_seed(Heard { field: &name, listener: &mut *self.reader.listener })?;
+                continue;
+            };
+            entries.next_value_seed(Position {
+                schema: &mut field.schema,
+                field: &name,
+                depth: self.depth + 1,
+                reader: &mut *self.reader,
+            })?;
+        }
+        objects.fields.end(reading);
+        objects.count += 1;
+        Item::scalar(Type::Object, 0)
+    }
+}
+
+/// Passes on the strings of a value that is left out of the summary: what is heard must not depend on the room there was.
+struct Heard<'a, 'n> {
     field: &'n str,
     listener: &'a mut dyn Listener,
 }
 
-impl<'de> DeserializeSeed<'de> for Position<'_, '_> {
+impl<'de> DeserializeSeed<'de> for Heard<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -40,7 +167,7 @@ impl<'de> DeserializeSeed<'de> for Position<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Position<'_, '_> {
+impl<'de> Visitor<'de> for Heard<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,68 +175,71 @@ impl<'de> Visitor<'de> for Position<'_, '_> {
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
-        self.schema.nulls += 1;
         Ok(())
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
-        if value {
-            self.schema.trues += 1;
-        } else {
-            self.schema.falses += 1;
-        }
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
         Ok(())
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-        self.schema.numbers.get_or_insert_default().add(value as f64);
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
         Ok(())
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        self.schema.numbers.get_or_insert_default().add(value as f64);
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
         Ok(())
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        self.schema.numbers.get_or_insert_default().add(value);
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
         Ok(())
     }
 
     fn visit_str<E>(self, value: &str) -> Result<(), E> {
-        self.schema.strings.get_or_insert_default().add(value);
         self.listener.string(self.field, value);
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let arrays = self.schema.arrays.get_or_insert_default();
-        let mut length = 0;
-        while let Some(()) = items.next_element_seed(Position {
-            schema: &mut arrays.items,
-            field: self.field,
-            listener: &mut *self.listener,
-        })? {
-            length += 1;
-        }
-        arrays.count += 1;
-        arrays.longest = arrays.longest.max(length);
+        while items.next_element_seed(Heard { field: self.field, listener: &mut *self.listener })?.is_some() {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        let objects = self.schema.objects.get_or_insert_default();
         while let Some(Key(name)) = entries.next_key::<Key<'de>>()? {
-            let field = objects.fields.entry(&name);
-            field.present += 1;
-            entries.next_value_seed(Position {
-                schema: &mut field.schema,
-                field: &name,
-                listener: &mut *self.listener,
-            })?;
+            entries.next_value_seed(Heard { field: &name, listener: &mut *self.listener })?;
         }
-        objects.count += 1;
         Ok(())
+    }
+}
+
+/// Whether scalars repeat is looked at in arrays of at most so many items.
+const MAX_COMPARED: usize = 32;
+
+/// One array while it is read.
+#[derive(Default)]
+struct Elements {
+    length: u32,
+    keys: Vec<u64>,
+    repeats: bool,
+}
+
+impl Elements {
+    fn add(&mut self, item: &Item, arrays: &mut Arrays) {
+        if let Some(place) = arrays.places.get_mut(self.length as usize) {
+            *place |= item.of as u8;
+        }
+        self.length += 1;
+        if item.key != 0 && !self.repeats && arrays.repeating == 0 && self.keys.len() < MAX_COMPARED {
+            self.repeats = self.keys.contains(&item.key);
+            self.keys.push(item.key);
+        }
+    }
+
+    fn end(self, arrays: &mut Arrays) {
+        arrays.shortest = if arrays.count == 0 { self.length } else { arrays.shortest.min(self.length) };
+        arrays.longest = arrays.longest.max(self.length);
+        arrays.count += 1;
+        arrays.repeating = arrays.repeating.max(u64::from(self.repeats));
     }
 }
 
@@ -139,17 +269,43 @@ impl<'de> serde::Deserialize<'de> for Key<'de> {
 }
 
 /// Adds the fields of a form or a query as one object of strings; numbers and booleans are told by their form.
-pub(crate) fn pairs<'p>(schema: &mut Schema, pairs: impl Iterator<Item = (Cow<'p, str>, Cow<'p, str>)>) {
+pub(crate) fn pairs<'p>(
+    schema: &mut Schema,
+    pairs: impl Iterator<Item = (Cow<'p, str>, Cow<'p, str>)>,
+    room: &mut dyn Admit,
+) {
     let objects = schema.objects.get_or_insert_default();
-    objects.count += 1;
-    let mut seen = std::collections::BTreeSet::new();
+    let mut reading = objects.fields.begin();
     for (name, value) in pairs {
-        let field = objects.fields.entry(&name);
-        if seen.insert(name) {
-            field.present += 1;
+        if let Some(field) = objects.fields.entry(&mut reading, &name, |name| room.take(0, name)) {
+            scalar(&mut field.schema, &value);
         }
-        scalar(&mut field.schema, &value);
     }
+    objects.fields.end(reading);
+    objects.count += 1;
+}
+
+/// Adds the fields of a message's head as one object, if there are any; those without a value were there, and that is all.
+pub(crate) fn names<'p>(
+    schema: &mut Schema,
+    named: impl Iterator<Item = (&'p str, Option<&'p str>)>,
+    room: &mut dyn Admit,
+) {
+    let mut named = named.peekable();
+    if named.peek().is_none() {
+        return;
+    }
+    let objects = schema.objects.get_or_insert_default();
+    let mut reading = objects.fields.begin();
+    for (name, value) in named {
+        let Some(field) = objects.fields.entry(&mut reading, name, |name| room.take(0, name)) else { continue };
+        match value {
+            Some(value) => scalar(&mut field.schema, value),
+            None => field.schema.strings.get_or_insert_default().add_secret(),
+        }
+    }
+    objects.fields.end(reading);
+    objects.count += 1;
 }
 
 /// Adds a value that arrived as text.
@@ -162,29 +318,32 @@ pub(crate) fn scalar(schema: &mut Schema, text: &str) {
         "false" => schema.falses += 1,
         _ => match text.parse::<f64>() {
             Ok(number) if plain && !zero_led => schema.numbers.get_or_insert_default().add(number),
-            _ => schema.strings.get_or_insert_default().add(text),
+            _ => {
+                schema.strings.get_or_insert_default().add(text, hash(text.as_bytes()));
+            }
         },
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::room::Room;
     use super::*;
 
     #[test]
     fn reads_every_type() {
         let mut schema = Schema::default();
-        assert!(json(&mut schema, br#"{"a":[1,2.5,null,"x"],"b":true}"#, &mut ()));
-        let fields = &schema.objects.as_ref().unwrap().fields.kept;
-        let items = &fields["a"].schema.arrays.as_ref().unwrap().items;
+        assert!(json(&mut schema, br#"{"a":[1,2.5,null,"x"],"b":true}"#, &mut Room::<64>::default(), &mut ()));
+        let fields: Vec<_> = schema.objects.as_ref().unwrap().fields.iter().collect();
+        let items = &fields[0].1.schema.arrays.as_ref().unwrap().items;
         assert_eq!((items.nulls, items.numbers.as_ref().unwrap().fractions), (1, 1));
-        assert_eq!(fields["b"].schema.trues, 1);
+        assert_eq!((fields[1].0, fields[1].1.schema.trues), ("b", 1));
     }
 
     #[test]
     fn broken_text_leaves_no_trace() {
         let mut schema = Schema::default();
-        assert!(!json(&mut schema, br#"{"a":1"#, &mut ()));
+        assert!(!json(&mut schema, br#"{"a":1"#, &mut Room::<64>::default(), &mut ()));
         assert_eq!(schema, Schema::default());
     }
 }

@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Field, Kin, Objects, Schema};
+use super::variants::{self, Variant};
+use super::{Arrays, Field, Kin, Numbers, Objects, Schema, Texts, Type};
 use crate::names;
-use crate::sketch::{Absorb, Values};
+use crate::sketch::Absorb;
 
 /// A field that was there every time is required once it was there so often; fewer sightings prove too little.
 pub(crate) const REQUIRED_AFTER: u64 = 5;
@@ -14,8 +15,12 @@ const REQUIRED_AFTER_EVERYWHERE: u64 = 12;
 const REQUIRED_AGAINST_KIN: u64 = 40;
 /// After so many values that were not null, a field is not null here, whatever it is elsewhere.
 const NEVER_NULL_AFTER: u64 = 50;
-/// Enums of real APIs are short; longer lists are data.
-const MAX_ENUM: u64 = 16;
+/// A format that is only a guess wants so many different values.
+const GUESSED_AFTER: f64 = 8.0;
+/// Bounds that hold by chance are claimed after so many values, if at all.
+const BOUNDED_AFTER: u64 = 100;
+/// The same for arrays: tuples, and items that never repeat.
+const SETTLED_AFTER: u64 = 40;
 
 /// One position of a learned schema, depth first.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,12 +44,12 @@ pub struct FieldView {
 
 /// The JSON Schema of a whole body.
 pub(crate) fn schema(position: &Schema) -> Value {
-    Known { position, name: "", kin: &Kin::default() }.schema()
+    Known { position, name: "", kin: None }.schema()
 }
 
 /// The JSON Schema of a field.
 pub(crate) fn field_schema(field: &Field, name: &str) -> Value {
-    Known { position: &field.schema, name, kin: &field.kin }.schema()
+    Known { position: &field.schema, name, kin: field.kin.as_deref() }.schema()
 }
 
 /// A position with all that is known of it.
@@ -52,7 +57,7 @@ struct Known<'a> {
     position: &'a Schema,
     /// The name under which it stands: some facts are told by names.
     name: &'a str,
-    kin: &'a Kin,
+    kin: Option<&'a Kin>,
 }
 
 impl Known<'_> {
@@ -70,20 +75,27 @@ impl Known<'_> {
             let null = self.nullable().then_some(Value::Null);
             out.insert("enum".into(), values.into_iter().map(Value::from).chain(null).collect());
         }
+        if let Some(numbers) = &self.position.numbers {
+            number_facts(numbers, &mut out);
+        }
         if let Some(arrays) = &self.position.arrays {
-            out.insert(
-                "items".into(),
-                Known { position: &arrays.items, name: self.name, kin: &Kin::default() }.schema(),
-            );
+            array_facts(arrays, self.name, &mut out);
         }
         if let Some(objects) = &self.position.objects {
             object_facts(objects, self.name, &mut out);
+            let others: Vec<&str> = self.types().into_iter().filter(|word| *word != "object").collect();
+            for word in ["oneOf", "anyOf"] {
+                if let Some(Value::Array(kinds)) = out.get_mut(word).filter(|_| !others.is_empty()) {
+                    kinds.push(json!({ "type": others }));
+                }
+            }
         }
         Value::Object(out)
     }
 
     fn nullable(&self) -> bool {
-        self.position.nulls > 0 || (self.kin.nulls > 0 && self.position.present() < NEVER_NULL_AFTER)
+        let elsewhere = self.kin.is_some_and(|kin| kin.nulls > 0);
+        self.position.nulls > 0 || (elsewhere && self.position.present() < NEVER_NULL_AFTER)
     }
 
     fn types(&self) -> Vec<&'static str> {
@@ -98,20 +110,25 @@ impl Known<'_> {
     /// The format that every value had.
     fn format(&self) -> Option<&'static str> {
         let strings = self.position.strings.as_ref()?;
-        let (format, count) = strings.formats.first_key_value()?;
-        (*count == strings.count).then(|| format.word())
+        if strings.files == strings.count {
+            return Some("binary");
+        }
+        let format = strings.formats.first()?;
+        let sure = format.certain || (strings.texts.distinct() >= GUESSED_AFTER && self.enumeration().is_none());
+        sure.then_some(format.word)
     }
 
     /// The values of an enum, sorted.
     fn enumeration(&self) -> Option<Vec<String>> {
         let strings = self.position.strings.as_ref()?;
-        if self.position.present() != strings.count || self.format().is_some() || names::is_identifier(self.name) {
+        let certain = strings.formats.first().is_some_and(|format| format.certain);
+        if self.position.present() != strings.count || certain || names::is_identifier(self.name) {
             return None;
         }
-        if self.kin.strings > strings.count {
-            return enumeration(&self.kin.values, self.kin.strings);
+        match self.kin.filter(|kin| kin.strings > strings.count) {
+            Some(kin) => enumeration(&kin.texts, kin.strings),
+            None => enumeration(&strings.texts, strings.count),
         }
-        enumeration(&strings.values, strings.count)
     }
 }
 
@@ -138,80 +155,133 @@ fn value_types(position: &Schema) -> Vec<&'static str> {
 
 /// The values of an enum, sorted. An enum has few values that look like words of a program and come again and again, so
 /// that a new one is not to be expected: the share of values seen once bounds the share still unseen (Good and Turing).
-fn enumeration(values: &Values, count: u64) -> Option<Vec<String>> {
-    let distinct = values.iter().count() as u64;
-    let once = values.iter().filter(|(_, count)| *count == 1).count() as u64;
-    let settled = count >= 8 && count >= 4 * distinct && once * 12 <= count;
-    if !settled || distinct > MAX_ENUM || !values.complete() || !values.iter().all(|(text, _)| is_word(text)) {
-        return None;
-    }
-    let mut values: Vec<String> = values.iter().map(|(text, _)| text.to_owned()).collect();
-    values.sort_unstable();
-    Some(values)
+fn enumeration(texts: &Texts, count: u64) -> Option<Vec<String>> {
+    let few = texts.few()?;
+    let once = few.iter().filter(|(_, count)| *count == 1).count() as u64;
+    let settled = count >= 8 && count >= 4 * few.len() as u64 && once * 12 <= count;
+    (settled && !few.is_empty()).then(|| few.iter().map(|(text, _)| text.to_string()).collect())
 }
 
-fn is_word(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    !bytes.is_empty()
-        && bytes.len() <= 48
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"_-.:/+ ".contains(b))
-        && bytes.iter().filter(|b| **b == b' ').count() <= 3
-        && bytes.iter().any(u8::is_ascii_alphabetic)
-        && crate::token::Kind::of(text).is_none()
+fn number_facts(numbers: &Numbers, out: &mut Map<String, Value>) {
+    if numbers.count < BOUNDED_AFTER || numbers.min >= numbers.max {
+        return;
+    }
+    if numbers.min >= 0.0 {
+        out.insert("minimum".into(), json!(0));
+    }
+    if numbers.fractions == 0 && numbers.divisor >= 5 {
+        out.insert("multipleOf".into(), json!(numbers.divisor));
+    }
+}
+
+fn array_facts(arrays: &Arrays, name: &str, out: &mut Map<String, Value>) {
+    if let Some(places) = tuple(arrays) {
+        out.insert("prefixItems".into(), places.into_iter().map(|word| json!({ "type": word })).collect());
+        out.insert("minItems".into(), json!(arrays.shortest));
+        out.insert("maxItems".into(), json!(arrays.longest));
+    }
+    let items = Known { position: &arrays.items, name, kin: None };
+    out.insert("items".into(), items.schema());
+    let scalars = arrays.items.arrays.is_none() && arrays.items.objects.is_none();
+    let values = arrays.items.count();
+    let distinct = arrays.items.strings.as_ref().map_or(0.0, |strings| strings.texts.distinct());
+    // Were items drawn at random, some would have met by now.
+    let tempting = (values.saturating_sub(arrays.count)) as f64 >= 8.0 * distinct && distinct > 1.0;
+    if scalars && arrays.repeating == 0 && arrays.count >= SETTLED_AFTER && tempting {
+        out.insert("uniqueItems".into(), json!(true));
+    }
+}
+
+/// The type at each place, where it depends on the place: arrays of one short length with a type of its own at each.
+fn tuple(arrays: &Arrays) -> Option<Vec<&'static str>> {
+    let length = arrays.shortest as usize;
+    if arrays.shortest != arrays.longest || !(2..=arrays.places.len()).contains(&length) || arrays.count < SETTLED_AFTER {
+        return None;
+    }
+    let places = &arrays.places[..length];
+    let word = |place: &u8| Type::ALL.iter().find(|(of, _)| *of as u8 == *place).map(|(_, word)| *word);
+    let words: Vec<&str> = places.iter().map(word).collect::<Option<_>>()?;
+    let number = |word: &&str| matches!(*word, "integer" | "number");
+    let mixed = words.iter().any(|word| word != &words[0] && !(number(word) && number(&words[0])));
+    mixed.then(|| words.iter().map(|word| if number(word) { "number" } else { word }).collect())
 }
 
 fn object_facts(objects: &Objects, name: &str, out: &mut Map<String, Value>) {
     if is_map(objects) {
-        let values = map_values(objects);
-        let values = Known { position: &values, name, kin: &Kin::default() }.schema();
-        out.insert("additionalProperties".into(), values);
+        out.insert("additionalProperties".into(), Known { position: &map_values(objects), name, kin: None }.schema());
         return;
     }
-    let fields = &objects.fields.kept;
-    let properties = fields.iter().map(|(key, field)| (key.clone(), field_schema(field, key))).collect();
+    let fields: Vec<(&str, &Field)> = objects.fields.iter().collect();
+    let variants = variants::find(objects);
+    if variants.is_empty() {
+        let all = fields.iter().map(|(key, field)| (*key, *field, required(field, objects)));
+        record(all, out);
+    } else {
+        let word = if variants.iter().all(|variant| variant.key.is_some()) { "oneOf" } else { "anyOf" };
+        let of = |variant: &Variant| {
+            let mut out = Map::from_iter([("type".to_owned(), json!("object"))]);
+            let own = variant.fields.iter().map(|(at, always)| {
+                let (key, field) = fields[*at];
+                let elsewhere = field.kin.as_ref().map_or(field.present, |kin| kin.present.max(field.present));
+                let sure = *always && variant.count >= REQUIRED_AFTER && elsewhere >= REQUIRED_AFTER_EVERYWHERE;
+                (key, field, sure || variant.key == Some(*at))
+            });
+            record(own, &mut out);
+            Value::Object(out)
+        };
+        out.insert(word.into(), variants.iter().map(of).collect());
+    }
+    if let Some(rest) = &objects.fields.rest {
+        out.insert("additionalProperties".into(), Known { position: &rest.schema, name, kin: None }.schema());
+    }
+}
+
+fn record<'f>(fields: impl Iterator<Item = (&'f str, &'f Field, bool)>, out: &mut Map<String, Value>) {
+    let (mut properties, mut always) = (Map::new(), Vec::new());
+    for (key, field, required) in fields {
+        properties.insert(key.to_owned(), field_schema(field, key));
+        always.extend(required.then_some(key));
+    }
     out.insert("properties".into(), Value::Object(properties));
-    let required: Vec<&str> =
-        fields.iter().filter(|(_, field)| required(field, objects)).map(|(key, _)| key.as_str()).collect();
-    if !required.is_empty() {
-        out.insert("required".into(), json!(required));
+    if !always.is_empty() {
+        out.insert("required".into(), json!(always));
     }
 }
 
 fn required(field: &Field, objects: &Objects) -> bool {
-    let everywhere = field.kin.present.max(field.present);
+    let (everywhere, missing) = field.kin.as_ref().map_or((0, 0), |kin| (kin.present, kin.missing));
     field.present >= objects.count
         && objects.count >= REQUIRED_AFTER
-        && everywhere >= REQUIRED_AFTER_EVERYWHERE
-        && (field.kin.missing == 0 || objects.count >= REQUIRED_AGAINST_KIN)
+        && everywhere.max(field.present) >= REQUIRED_AFTER_EVERYWHERE
+        && (missing == 0 || objects.count >= REQUIRED_AGAINST_KIN)
 }
 
 /// Whether keys are data. Records have a core that is always there and keys that repeat; maps have neither, and values of
 /// one kind.
 pub(crate) fn is_map(objects: &Objects) -> bool {
-    if objects.fields.overflowed() {
-        return true;
-    }
-    let fields = &objects.fields.kept;
-    let total: u64 = fields.values().map(|field| field.present).sum();
-    if fields.len() < 3 || objects.count == 0 {
-        return false;
+    let fields = &objects.fields;
+    if fields.len() == 0 || objects.count == 0 {
+        return fields.rest.is_some();
     }
     let kinds: std::collections::BTreeSet<Vec<&str>> =
-        fields.values().map(|field| value_types(&field.schema)).collect();
-    let alike = kinds.iter().filter(|kind| !kind.is_empty()).count() <= 1;
-    let data = fields.keys().filter(|key| crate::token::Kind::of(key).is_some()).count();
-    if alike && data * 10 >= fields.len() * 9 {
-        return true;
+        fields.values().chain(fields.rest.as_deref()).map(|field| value_types(&field.schema)).collect();
+    if kinds.iter().filter(|kind| !kind.is_empty()).count() > 1 {
+        return false;
     }
-    let most = fields.values().map(|field| field.present).max().unwrap_or(0);
-    let distinct = fields.len() as f64;
-    alike && fields.len() >= 6 && (most as f64) < 0.67 * objects.count as f64 && distinct > 0.3 * total as f64
+    let total: u64 = fields.values().map(|field| field.present).sum();
+    let most = fields.values().map(|field| field.present).max().unwrap_or(0) as f64;
+    let come_and_go = most < 0.67 * objects.count as f64;
+    let data = fields.rest.as_ref().map_or(0, |rest| rest.present);
+    if data > 0 && fields.len() > 1 {
+        return come_and_go || data >= 9 * total;
+    }
+    fields.len() >= 6 && come_and_go && (fields.cut || fields.len() as f64 > 0.3 * total as f64)
 }
 
 /// What stands at any key of a map.
 pub(crate) fn map_values(objects: &Objects) -> Schema {
     let mut values = Schema::default();
-    for field in objects.fields.kept.values().chain(objects.fields.rest.as_deref()) {
+    for field in objects.fields.values().chain(objects.fields.rest.as_deref()) {
         values.absorb(&field.schema);
     }
     values
@@ -221,7 +291,7 @@ pub(crate) fn map_values(objects: &Objects) -> Schema {
 pub(crate) fn fields(position: &Schema) -> Vec<FieldView> {
     let mut out = Vec::new();
     let root = Place { pointer: String::new(), name: "", depth: 0, presence: 1.0, required: true };
-    flatten(position, &Kin::default(), &root, &mut out);
+    flatten(position, None, &root, &mut out);
     out
 }
 
@@ -240,7 +310,7 @@ impl Place<'_> {
     }
 }
 
-fn flatten(position: &Schema, kin: &Kin, place: &Place<'_>, out: &mut Vec<FieldView>) {
+fn flatten(position: &Schema, kin: Option<&Kin>, place: &Place<'_>, out: &mut Vec<FieldView>) {
     let known = Known { position, name: place.name, kin };
     let count = position.count();
     out.push(FieldView {
@@ -257,29 +327,23 @@ fn flatten(position: &Schema, kin: &Kin, place: &Place<'_>, out: &mut Vec<FieldV
         depth: place.depth,
     });
     if let Some(arrays) = &position.arrays {
-        flatten(&arrays.items, &Kin::default(), &place.below("*", 1.0, false), out);
+        flatten(&arrays.items, None, &place.below("*", 1.0, false), out);
     }
     let Some(objects) = &position.objects else { return };
     if is_map(objects) {
-        flatten(&map_values(objects), &Kin::default(), &place.below("*", 1.0, false), out);
+        flatten(&map_values(objects), None, &place.below("*", 1.0, false), out);
         return;
     }
-    for (key, field) in &objects.fields.kept {
+    for (key, field) in objects.fields.iter() {
         let presence = (field.present as f64 / objects.count.max(1) as f64).min(1.0);
-        flatten(&field.schema, &field.kin, &place.below(key, presence, required(field, objects)), out);
+        flatten(&field.schema, field.kin.as_deref(), &place.below(key, presence, required(field, objects)), out);
     }
 }
 
 /// A few values as text.
 pub(crate) fn samples(position: &Schema) -> Vec<String> {
-    let mut out: Vec<String> = position
-        .strings
-        .iter()
-        .flat_map(|s| s.values.iter())
-        .map(|(text, _)| text.to_owned())
-        .filter(|t| !t.is_empty())
-        .take(3)
-        .collect();
+    let texts = position.strings.iter().flat_map(|strings| strings.texts.examples());
+    let mut out: Vec<String> = texts.filter(|text| !text.is_empty()).take(3).map(str::to_owned).collect();
     if let Some(numbers) = &position.numbers {
         out.push(numbers.min.to_string());
         if numbers.max > numbers.min {
