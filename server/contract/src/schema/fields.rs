@@ -304,7 +304,8 @@ impl Reading {
 /// Whether a key is no name of a field, by its form alone.
 fn is_data(name: &str) -> bool {
     use Kind::{Date, DateTime, Email, Hash, Integer, ObjectId, Ulid, Uuid};
-    matches!(Kind::of(name), Some(Integer | Uuid | Ulid | ObjectId | Hash | Date | DateTime | Email))
+    // `-1` and `+1` are votes.
+    !name.starts_with('-') && matches!(Kind::of(name), Some(Integer | Uuid | Ulid | ObjectId | Hash | Date | DateTime | Email))
 }
 
 impl Absorb for Fields {
