@@ -31,7 +31,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let contract = model.contract();
     eprintln!("{} endpoints, view {:?}", contract.endpoints().len(), start.elapsed());
     let memory = || contract.endpoints().iter().map(understudy_contract::Endpoint::memory_bytes);
-    eprintln!("memory of an endpoint: {} on average, {} at most", memory().sum::<usize>() / memory().count().max(1), memory().max().unwrap_or(0));
+    eprintln!(
+        "memory of an endpoint: {} on average, {} at most",
+        memory().sum::<usize>() / memory().count().max(1),
+        memory().max().unwrap_or(0)
+    );
     let start = Instant::now();
     let encoded = model.encode();
     eprintln!("{} bytes, encoded in {:?}", encoded.len(), start.elapsed());

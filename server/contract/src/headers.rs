@@ -2,19 +2,78 @@
 
 /// Hop by hop (RFC 9110 section 7.6.1), about the connection, the browser or the message as such, or added on the way.
 const NOISE: &[&str] = &[
-    "accept", "accept-charset", "accept-encoding", "accept-language", "accept-ranges", "age", "alt-svc", "authorization",
-    "cache-control", "connection", "content-encoding", "content-language", "content-length", "content-md5", "content-type",
-    "cookie", "date", "dnt", "etag", "expect", "expires", "forwarded", "from", "host", "if-match", "if-modified-since",
-    "if-none-match", "if-unmodified-since", "keep-alive", "last-modified", "max-forwards", "nel", "origin", "pragma",
-    "priority", "proxy-authenticate", "proxy-authorization", "range", "referer", "report-to", "server", "server-timing",
-    "set-cookie", "strict-transport-security", "te", "traceparent", "tracestate", "trailer", "transfer-encoding",
-    "upgrade", "upgrade-insecure-requests", "user-agent", "vary", "via", "x-content-type-options", "x-frame-options",
-    "x-powered-by", "x-real-ip", "x-request-id", "x-xss-protection", "content-security-policy", "referrer-policy",
-    "permissions-policy", "cross-origin-opener-policy", "cross-origin-embedder-policy", "cross-origin-resource-policy",
+    "accept",
+    "accept-charset",
+    "accept-encoding",
+    "accept-language",
+    "accept-ranges",
+    "age",
+    "alt-svc",
+    "authorization",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-md5",
+    "content-type",
+    "cookie",
+    "date",
+    "dnt",
+    "etag",
+    "expect",
+    "expires",
+    "forwarded",
+    "from",
+    "host",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-unmodified-since",
+    "keep-alive",
+    "last-modified",
+    "max-forwards",
+    "nel",
+    "origin",
+    "pragma",
+    "priority",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "range",
+    "referer",
+    "report-to",
+    "server",
+    "server-timing",
+    "set-cookie",
+    "strict-transport-security",
+    "te",
+    "traceparent",
+    "tracestate",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "upgrade-insecure-requests",
+    "user-agent",
+    "vary",
+    "via",
+    "x-content-type-options",
+    "x-frame-options",
+    "x-powered-by",
+    "x-real-ip",
+    "x-request-id",
+    "x-xss-protection",
+    "content-security-policy",
+    "referrer-policy",
+    "permissions-policy",
+    "cross-origin-opener-policy",
+    "cross-origin-embedder-policy",
+    "cross-origin-resource-policy",
 ];
-const NOISE_PREFIXES: &[&str] = &["sec-", "x-forwarded-", "access-control-", "x-understudy-", "cf-", "x-amz-cf-", "x-b3-"];
+const NOISE_PREFIXES: &[&str] =
+    &["sec-", "x-forwarded-", "access-control-", "x-understudy-", "cf-", "x-amz-cf-", "x-b3-"];
 /// A value under such a name is a credential, or stands for one.
-const SECRET: &[&str] = &["key", "token", "secret", "auth", "session", "csrf", "xsrf", "signature", "password", "credential"];
+const SECRET: &[&str] =
+    &["key", "token", "secret", "auth", "session", "csrf", "xsrf", "signature", "password", "credential"];
 
 /// Whether a field is part of what an API asks for or answers. `name` in lower case.
 pub(crate) fn is_telling(name: &str) -> bool {
@@ -29,7 +88,11 @@ pub(crate) fn is_secret(name: &str) -> bool {
 
 /// The names of the cookies in a `Cookie` field (RFC 6265 section 4.2.1).
 pub(crate) fn cookies(field: &str) -> impl Iterator<Item = &str> {
-    field.split(';').filter_map(|pair| pair.split_once('=')).map(|(name, _)| name.trim()).filter(|name| !name.is_empty())
+    field
+        .split(';')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, _)| name.trim())
+        .filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]

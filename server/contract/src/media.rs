@@ -23,8 +23,13 @@ impl Content {
     /// `media_type` without parameters, in lower case.
     pub(crate) fn of(media_type: &str) -> Self {
         match media_type {
-            "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/jsonlines"
-            | "application/x-jsonlines" | "application/json-seq" | "application/stream+json" => Self::Lines,
+            "application/x-ndjson"
+            | "application/ndjson"
+            | "application/jsonl"
+            | "application/jsonlines"
+            | "application/x-jsonlines"
+            | "application/json-seq"
+            | "application/stream+json" => Self::Lines,
             "application/x-www-form-urlencoded" => Self::Form,
             "multipart/form-data" => Self::Multipart,
             _ if media_type.ends_with("/json") || media_type.ends_with("+json") => Self::Json,

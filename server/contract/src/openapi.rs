@@ -1,5 +1,7 @@
 //! The contract as an OpenAPI 3.1 document.
 
+mod shared;
+
 use serde_json::{Map, Value, json};
 
 use crate::view::{BodyView, ParameterView, ResponseView};
@@ -31,7 +33,11 @@ pub fn document(contract: &Contract, options: &Options) -> Value {
     if !servers.is_empty() {
         document["servers"] = json!(servers);
     }
+    let components = shared::share(&mut paths);
     document["paths"] = Value::Object(paths);
+    if !components.is_empty() {
+        document["components"] = json!({ "schemas": components });
+    }
     document
 }
 
@@ -61,6 +67,14 @@ fn parameter(view: ParameterView) -> Value {
 
 fn response(view: &ResponseView<'_>) -> Value {
     let mut out = json!({ "description": reason(view.status) });
+    let headers: Map<String, Value> = view
+        .headers
+        .iter()
+        .map(|field| (field.name.clone(), json!({ "required": field.required, "schema": field.schema })))
+        .collect();
+    if !headers.is_empty() {
+        out["headers"] = Value::Object(headers);
+    }
     if !view.bodies.is_empty() {
         out["content"] = content(&view.bodies);
     }

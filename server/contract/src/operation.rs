@@ -95,9 +95,10 @@ impl Operation {
             self.sent.tidy(&mut schemas(&mut self.request).collect::<Vec<_>>());
         }
         if self.answered.is_crowded() {
-            let all = self.responses.values_mut().flat_map(|response| {
-                std::iter::once(&mut response.headers).chain(schemas(&mut response.bodies))
-            });
+            let all = self
+                .responses
+                .values_mut()
+                .flat_map(|response| std::iter::once(&mut response.headers).chain(schemas(&mut response.bodies)));
             self.answered.tidy(&mut all.collect::<Vec<_>>());
         }
     }
@@ -114,9 +115,10 @@ impl Operation {
             };
             all.kept.values().chain(all.rest.as_deref()).map(each).sum()
         };
-        let responses = self.responses.values().map(|response| {
-            size_of::<Response>() + response.headers.heap_bytes() + bodies(&response.bodies)
-        });
+        let responses = self
+            .responses
+            .values()
+            .map(|response| size_of::<Response>() + response.headers.heap_bytes() + bodies(&response.bodies));
         let asked = [&self.query, &self.headers, &self.cookies].map(Schema::heap_bytes);
         size_of::<Self>() + asked.iter().sum::<usize>() + bodies(&self.request) + responses.sum::<usize>()
     }
@@ -159,8 +161,7 @@ impl Bodies {
         self.count += 1;
         self.bytes += body.bytes.len() as u64;
         let content = Content::of(media_type);
-        let read =
-            !body.truncated && media::read(&mut self.schema, content_type, content, &body.bytes, room, listener);
+        let read = !body.truncated && media::read(&mut self.schema, content_type, content, &body.bytes, room, listener);
         if read && content != Content::Multipart && body.bytes.len() <= MAX_SAMPLE_BYTES {
             self.keep_sample(&body.bytes);
         }

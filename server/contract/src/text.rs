@@ -203,9 +203,9 @@ fn is_base64(text: &str) -> bool {
 /// Small words joined by hyphens.
 fn is_slug(text: &str) -> bool {
     text.contains('-')
-        && text.split('-').all(|word| {
-            !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-        })
+        && text
+            .split('-')
+            .all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
         && text.bytes().any(|b| b.is_ascii_lowercase())
 }
 

@@ -78,13 +78,13 @@ pub struct Match<'a> {
     pub parameters: Vec<(&'a str, Cow<'a, str>)>,
 }
 
-/// A path or query parameter as it was seen.
+/// A parameter, or a header field of an answer, as it was seen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParameterView {
     pub name: String,
-    /// `path` or `query`.
+    /// `path`, `query`, `header` or `cookie`.
     pub location: &'static str,
-    /// Share of accepted requests that carried it, 0 to 1.
+    /// Share of accepted requests, or of answers, that carried it, 0 to 1.
     pub presence: f64,
     pub required: bool,
     /// JSON Schema 2020-12.
@@ -104,6 +104,8 @@ pub struct BodyView<'a> {
 pub struct ResponseView<'a> {
     pub status: u16,
     pub count: u64,
+    /// Header fields that say something, by name in lower case.
+    pub headers: Vec<ParameterView>,
     /// By media type.
     pub bodies: Vec<BodyView<'a>>,
 }
@@ -167,7 +169,8 @@ impl Endpoint {
         self.operation.memory_bytes()
     }
 
-    /// Path parameters in order, then query parameters by name.
+    /// Path parameters in order, then query parameters, header fields and cookies by name. Of what may be a credential
+    /// only its presence is known.
     #[must_use]
     pub fn parameters(&self) -> Vec<ParameterView> {
         let mut out = Vec::new();
@@ -189,7 +192,14 @@ impl Endpoint {
             });
         }
         out.extend(self.query());
+        out.extend(self.named("header", &self.operation.headers));
+        out.extend(self.named("cookie", &self.operation.cookies));
         out
+    }
+
+    /// Header fields and cookies of accepted requests.
+    fn named(&self, location: &'static str, seen: &Schema) -> impl Iterator<Item = ParameterView> {
+        head_fields(location, seen, self.operation.accepted)
     }
 
     fn query(&self) -> impl Iterator<Item = ParameterView> {
@@ -231,9 +241,22 @@ impl Endpoint {
         self.operation.responses.iter().map(|(status, response)| ResponseView {
             status: *status,
             count: response.count,
+            headers: head_fields("header", &response.headers, response.count).collect(),
             bodies: bodies(&response.bodies.kept).collect(),
         })
     }
+}
+
+/// The fields of the heads of so many messages.
+fn head_fields(location: &'static str, seen: &Schema, messages: u64) -> impl Iterator<Item = ParameterView> {
+    seen.objects.iter().flat_map(|objects| objects.fields.iter()).map(move |(name, field)| ParameterView {
+        name: name.to_owned(),
+        location,
+        presence: (field.present as f64 / messages.max(1) as f64).min(1.0),
+        required: location == "header" && field.present >= messages && messages >= render::REQUIRED_AFTER_EVERYWHERE,
+        schema: render::field_schema(field, name),
+        samples: render::samples(&field.schema),
+    })
 }
 
 fn bodies(all: &std::collections::BTreeMap<String, Bodies>) -> impl Iterator<Item = BodyView<'_>> {

@@ -204,7 +204,11 @@ impl Fields {
     fn insert(&mut self, at: usize, name: &str, reading: &mut Reading) {
         self.list.insert(at, (name.into(), Field::default()));
         self.recent = Recent::default();
-        reading.order.iter_mut().chain(&mut reading.others).for_each(|seen| *seen += u16::from(usize::from(*seen) >= at));
+        reading
+            .order
+            .iter_mut()
+            .chain(&mut reading.others)
+            .for_each(|seen| *seen += u16::from(usize::from(*seen) >= at));
         if self.list.len() > MAX_RELATED || self.cut {
             self.relations = Vec::new();
             return;
@@ -305,7 +309,8 @@ impl Reading {
 fn is_data(name: &str) -> bool {
     use Kind::{Date, DateTime, Email, Hash, Integer, ObjectId, Ulid, Uuid};
     // `-1` and `+1` are votes.
-    !name.starts_with('-') && matches!(Kind::of(name), Some(Integer | Uuid | Ulid | ObjectId | Hash | Date | DateTime | Email))
+    !name.starts_with('-')
+        && matches!(Kind::of(name), Some(Integer | Uuid | Ulid | ObjectId | Hash | Date | DateTime | Email))
 }
 
 impl Absorb for Fields {
@@ -380,7 +385,10 @@ mod tests {
         let fields = of(&[&["b", "d"], &["a", "d"], &["c", "d", "b"], &["a", "d"]]);
         let at = |name: &str| fields.find(name).unwrap();
         let check = |one, other, met, implies| {
-            assert_eq!((fields.met(at(one), at(other)), fields.implies(at(one), at(other))), (Some(met), Some(implies)));
+            assert_eq!(
+                (fields.met(at(one), at(other)), fields.implies(at(one), at(other))),
+                (Some(met), Some(implies))
+            );
         };
         check("a", "b", false, false);
         check("a", "d", true, true);

@@ -10,7 +10,7 @@ use crate::sketch::Absorb;
 /// A field that was there every time is required once it was there so often; fewer sightings prove too little.
 pub(crate) const REQUIRED_AFTER: u64 = 5;
 /// The same, counting all places where records of the kind stood.
-const REQUIRED_AFTER_EVERYWHERE: u64 = 12;
+pub(crate) const REQUIRED_AFTER_EVERYWHERE: u64 = 12;
 /// The same for a field that records of the same kind lack elsewhere.
 const REQUIRED_AGAINST_KIN: u64 = 40;
 /// After so many values that were not null, a field is not null here, whatever it is elsewhere.
@@ -195,7 +195,8 @@ fn array_facts(arrays: &Arrays, name: &str, out: &mut Map<String, Value>) {
 /// The type at each place, where it depends on the place: arrays of one short length with a type of its own at each.
 fn tuple(arrays: &Arrays) -> Option<Vec<&'static str>> {
     let length = arrays.shortest as usize;
-    if arrays.shortest != arrays.longest || !(2..=arrays.places.len()).contains(&length) || arrays.count < SETTLED_AFTER {
+    if arrays.shortest != arrays.longest || !(2..=arrays.places.len()).contains(&length) || arrays.count < SETTLED_AFTER
+    {
         return None;
     }
     let places = &arrays.places[..length];

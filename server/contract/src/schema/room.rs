@@ -116,9 +116,8 @@ mod tests {
 
     #[test]
     fn what_is_left_out_does_not_depend_on_order() {
-        let texts: Vec<String> = (0..900)
-            .map(|n| format!(r#"{{"k{}":{{"a{}":[{{"b{n}":1,"{n}":2}}]}}}}"#, n % 40, n % 300))
-            .collect();
+        let texts: Vec<String> =
+            (0..900).map(|n| format!(r#"{{"k{}":{{"a{}":[{{"b{n}":1,"{n}":2}}]}}}}"#, n % 40, n % 300)).collect();
         let all = learn(&texts);
         let reversed: Vec<String> = texts.iter().rev().cloned().collect();
         assert_eq!(learn(&reversed), all);

@@ -184,7 +184,9 @@ mod tests {
 
     #[test]
     fn merging_is_learning() {
-        for (left, right) in [(&["a", "b"][..], &["b", "c"][..]), (&["a", "b!"], &["b", "c"]), (&["a"], &["", "x y z?"])] {
+        for (left, right) in
+            [(&["a", "b"][..], &["b", "c"][..]), (&["a", "b!"], &["b", "c"]), (&["a"], &["", "x y z?"])]
+        {
             let (mut ab, mut ba) = (of(left), of(right));
             ab.absorb(&of(right));
             ba.absorb(&of(left));

@@ -144,17 +144,18 @@ mod tests {
     #[test]
     fn kinds_with_fields_of_their_own() {
         check(
-            &[(r#"{"id":1,"card":1,"brand":1}"#, 12), (r#"{"id":1,"iban":1,"bank":1}"#, 6), (r#"{"id":1,"iban":1,"bank":1,"note":1}"#, 5)],
+            &[
+                (r#"{"id":1,"card":1,"brand":1}"#, 12),
+                (r#"{"id":1,"iban":1,"bank":1}"#, 6),
+                (r#"{"id":1,"iban":1,"bank":1,"note":1}"#, 5),
+            ],
             &["brand card id", "bank iban id note?"],
         );
     }
 
     #[test]
     fn a_kind_without_fields_of_its_own() {
-        check(
-            &[(r#"{"id":1,"a":1,"b":1,"c":1}"#, 10), (r#"{"id":1}"#, 10)],
-            &["a b c id", "id"],
-        );
+        check(&[(r#"{"id":1,"a":1,"b":1,"c":1}"#, 10), (r#"{"id":1}"#, 10)], &["a b c id", "id"]);
     }
 
     #[test]
