@@ -16,8 +16,8 @@ use crate::{Body, Exchange, Headers, headers, media};
 const MAX_MEDIA_TYPES: usize = 8;
 /// Fields of one operation's parameters, request bodies and answers; each takes some hundred bytes.
 const MAX_PARAMETERS: usize = 96;
-const MAX_REQUEST: usize = 192;
-const MAX_RESPONSE: usize = 768;
+const MAX_REQUEST: usize = 512;
+const MAX_RESPONSE: usize = 2048;
 /// A sample is for reading; larger ones help nobody.
 const MAX_SAMPLE_BYTES: usize = 2048;
 

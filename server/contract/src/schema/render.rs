@@ -224,7 +224,7 @@ fn object_facts(objects: &Objects, name: &str, out: &mut Map<String, Value>) {
             let own = variant.fields.iter().map(|(at, always)| {
                 let (key, field) = fields[*at];
                 let elsewhere = field.kin.as_ref().map_or(field.present, |kin| kin.present.max(field.present));
-                let sure = *always && variant.count >= REQUIRED_AFTER && elsewhere >= REQUIRED_AFTER_EVERYWHERE;
+                let sure = *always && variant.count.min(elsewhere) >= REQUIRED_AFTER_EVERYWHERE;
                 (key, field, sure || variant.key == Some(*at))
             });
             record(own, &mut out);

@@ -24,19 +24,25 @@ pub(crate) struct Texts {
     /// Sorted by text.
     #[serde(rename = "f", skip_serializing_if = "Vec::is_empty")]
     few: Vec<(Box<str>, u64)>,
+    #[serde(rename = "m", skip_serializing_if = "Option::is_none")]
+    many: Option<Box<Sample>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Sample {
     /// Ascending.
-    #[serde(rename = "l", skip_serializing_if = "Vec::is_empty")]
+    #[serde(rename = "l")]
     least: Vec<u32>,
-    /// By hash; cut texts.
-    #[serde(rename = "s", skip_serializing_if = "Vec::is_empty")]
-    samples: Vec<(u32, Box<str>)>,
+    /// Those of the first hashes, cut.
+    #[serde(rename = "s")]
+    texts: Vec<Box<str>>,
 }
 
 impl Texts {
     /// Whether the text was not among those kept.
     pub(crate) fn add(&mut self, text: &str, key: u64) -> bool {
-        if self.is_many() {
-            return self.sample(short(key), text);
+        if let Some(sample) = &mut self.many {
+            return sample.add(short(key), text);
         }
         match self.few.binary_search_by(|(kept, _)| (**kept).cmp(text)) {
             Ok(at) => {
@@ -44,73 +50,78 @@ impl Texts {
                 return false;
             }
             Err(at) if self.few.len() < MAX_FEW && is_word(text) => self.few.insert(at, (text.into(), 1)),
-            Err(_) => {
-                self.sample(short(key), text);
-                self.spill();
-            }
+            Err(_) => drop(self.spill().add(short(key), text)),
         }
         true
     }
 
     /// From now on only a sample is kept.
-    fn spill(&mut self) {
+    fn spill(&mut self) -> &mut Sample {
+        let sample = self.many.get_or_insert_default();
         for (text, _) in std::mem::take(&mut self.few) {
-            self.sample(short(hash(text.as_bytes())), &text);
+            sample.add(short(hash(text.as_bytes())), &text);
         }
-    }
-
-    fn sample(&mut self, key: u32, text: &str) -> bool {
-        if self.least.len() == MAX_LEAST && self.least.last().is_some_and(|last| key > *last) {
-            return true;
-        }
-        match self.least.binary_search(&key) {
-            Ok(at) => {
-                // Two texts can share a hash; the smaller one is the sample, whichever came first.
-                if let Some((_, kept)) = self.samples.get_mut(at).filter(|(_, kept)| *cut(text) < **kept) {
-                    *kept = cut(text).into();
-                }
-                false
-            }
-            Err(at) => {
-                self.least.insert(at, key);
-                self.least.truncate(MAX_LEAST);
-                if at < MAX_SAMPLES {
-                    self.samples.insert(at, (key, cut(text).into()));
-                    self.samples.truncate(MAX_SAMPLES);
-                }
-                true
-            }
-        }
-    }
-
-    fn is_many(&self) -> bool {
-        !self.least.is_empty()
+        sample
     }
 
     /// All texts with their counts, when they are few and words.
     pub(crate) fn few(&self) -> Option<&[(Box<str>, u64)]> {
-        (!self.is_many()).then_some(&self.few)
+        self.many.is_none().then_some(&self.few)
     }
 
     /// How many distinct texts there were: exact while they are few.
     pub(crate) fn distinct(&self) -> f64 {
-        match self.least.last() {
-            None => self.few.len() as f64,
-            Some(last) if self.least.len() == MAX_LEAST => {
+        let Some(Sample { least, .. }) = self.many.as_deref() else { return self.few.len() as f64 };
+        match least.last() {
+            Some(last) if least.len() == MAX_LEAST => {
                 (MAX_LEAST as f64 - 1.0) * f64::from(u32::MAX) / f64::from((*last).max(1))
             }
-            Some(_) => self.least.len() as f64,
+            _ => least.len() as f64,
         }
     }
 
     /// A few of the texts, cut.
     pub(crate) fn examples(&self) -> impl Iterator<Item = &str> {
-        self.few.iter().map(|(text, _)| &**text).chain(self.samples.iter().map(|(_, text)| &**text))
+        let sampled = self.many.iter().flat_map(|sample| &sample.texts);
+        self.few.iter().map(|(text, _)| &**text).chain(sampled.map(|text| &**text))
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        let texts = self.few.iter().map(|(text, _)| text.len()).chain(self.samples.iter().map(|(_, text)| text.len()));
-        self.few.capacity() * 24 + self.least.capacity() * 4 + self.samples.capacity() * 24 + texts.sum::<usize>()
+        let few = self.few.iter().map(|(text, _)| text.len()).sum::<usize>() + self.few.capacity() * 24;
+        let many = self.many.iter().map(|sample| {
+            let texts = sample.texts.iter().map(|text| text.len() + 16).sum::<usize>();
+            size_of::<Sample>() + sample.least.capacity() * 4 + texts
+        });
+        few + many.sum::<usize>()
+    }
+}
+
+impl Sample {
+    /// Whether the hash was not among those kept.
+    fn add(&mut self, key: u32, text: &str) -> bool {
+        if self.least.len() == MAX_LEAST && self.least.last().is_some_and(|last| key > *last) {
+            return true;
+        }
+        match self.least.binary_search(&key) {
+            Ok(at) => {
+                // Two texts can share a hash; the smaller one is the example, whichever came first.
+                if let Some(kept) = self.texts.get_mut(at).filter(|kept| *cut(text) < ***kept) {
+                    *kept = cut(text).into();
+                }
+                false
+            }
+            Err(at) => {
+                if self.least.len() == MAX_LEAST {
+                    self.least.pop();
+                }
+                self.least.insert(at, key);
+                if at < MAX_SAMPLES {
+                    self.texts.truncate(MAX_SAMPLES - 1);
+                    self.texts.insert(at, cut(text).into());
+                }
+                true
+            }
+        }
     }
 }
 
@@ -127,17 +138,16 @@ fn short(key: u64) -> u32 {
 impl Absorb for Texts {
     fn absorb(&mut self, other: &Self) {
         for (text, count) in &other.few {
-            let key = hash(text.as_bytes());
-            self.add(text, key);
+            self.add(text, hash(text.as_bytes()));
             if let Ok(at) = self.few.binary_search_by(|(kept, _)| kept.cmp(text)) {
                 self.few[at].1 += count - 1;
             }
         }
-        if other.is_many() {
-            self.spill();
-            // What is no sample there is none here either: it has as many smaller ones.
-            for (at, key) in other.least.iter().enumerate() {
-                self.sample(*key, other.samples.get(at).map_or("\u{10ffff}", |(_, text)| text));
+        if let Some(theirs) = &other.many {
+            let sample = self.spill();
+            // What is no example there is none here either: it has as many smaller ones.
+            for (at, key) in theirs.least.iter().enumerate() {
+                sample.add(*key, theirs.texts.get(at).map_or("\u{10ffff}", |text| text));
             }
         }
     }
