@@ -43,11 +43,7 @@ fn exchange(n: u64, target: String, body: String) -> Exchange {
         received_at_ms: 1_700_000_000_000 + n,
         latency_us: 4000 + n % 700,
         request: Request { method: "GET".into(), target, headers: json(), body: Body::default() },
-        response: Response {
-            status: 200,
-            headers: json(),
-            body: Body { bytes: body.into(), truncated: false },
-        },
+        response: Response { status: 200, headers: json(), body: Body { bytes: body.into(), truncated: false } },
     }
 }
 

@@ -143,7 +143,7 @@ impl Fields {
                 reading.same = false;
                 match self.find(name) {
                     Ok(at) => at,
-                    Err(_) if is_data(name) => return self.data(room(None)),
+                    Err(_) if is_data(name) => return self.data(|| room(None)),
                     Err(_) if !room(Some(name)) => {
                         self.leave_out();
                         return None;
@@ -163,8 +163,8 @@ impl Fields {
         Some(field)
     }
 
-    fn data(&mut self, room: bool) -> Option<&mut Field> {
-        if self.rest.is_none() && !room {
+    fn data(&mut self, room: impl FnOnce() -> bool) -> Option<&mut Field> {
+        if self.rest.is_none() && !room() {
             self.leave_out();
             return None;
         }
