@@ -13,7 +13,7 @@ const MAX_MISSING: usize = 1024;
 /// What a stored model starts with, before its format.
 const MAGIC: &[u8; 4] = b"USTM";
 /// The format that [`Model::encode`] writes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The learned summaries of one project. A commutative monoid: [`Model::default`] is its identity, [`Model::merge`] its
 /// operation.
@@ -41,6 +41,8 @@ pub enum DecodeError {
     Malformed(String),
     #[error("read the learned model: it is of format {found}, this version reads up to {supported}")]
     Newer { found: u32, supported: u32 },
+    #[error("read the learned model: it is of format {found}, and this version reads {supported} only")]
+    Older { found: u32, supported: u32 },
 }
 
 impl Model {
@@ -141,6 +143,9 @@ impl Model {
         let found = u32::from_le_bytes(*format);
         if found > FORMAT {
             return Err(DecodeError::Newer { found, supported: FORMAT });
+        }
+        if found < FORMAT {
+            return Err(DecodeError::Older { found, supported: FORMAT });
         }
         rmp_serde::from_slice(rest).map_err(|error| DecodeError::Malformed(error.to_string()))
     }

@@ -59,6 +59,11 @@ impl Values {
         self.kept.contains_key(&hash(text.as_bytes()))
     }
 
+    /// Every distinct text is kept, and short enough to be shown.
+    pub(crate) fn complete(&self) -> bool {
+        !self.full && self.kept.values().all(|(text, _)| !text.is_empty())
+    }
+
     /// The kept texts with their counts.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.kept.values().map(|(text, count)| (text.as_str(), *count))

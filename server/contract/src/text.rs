@@ -193,7 +193,7 @@ fn is_hostname(text: &str) -> bool {
 fn is_base64(text: &str) -> bool {
     let padding = text.bytes().rev().take_while(|b| *b == b'=').count();
     text.len() >= 16
-        && text.len() % 4 == 0
+        && text.len().is_multiple_of(4)
         && padding <= 2
         && text[..text.len() - padding].bytes().all(|b| b.is_ascii_alphanumeric() || b"+/".contains(&b))
         && text.bytes().any(|b| b.is_ascii_uppercase())
