@@ -21,7 +21,7 @@ use understudy_contract::{Exchange, Model, Rules};
 use understudy_plugin_host::PluginHost;
 use understudy_types::TrafficRow;
 
-use intake::Place;
+use intake::Parked;
 pub use intake::{Inbox, Intake};
 
 use crate::handles::Handles;
@@ -33,8 +33,8 @@ const QUIET: Duration = Duration::from_millis(40);
 const LATEST: Duration = Duration::from_millis(500);
 /// Computing the snapshot may take this share of the time at most: one part in five.
 const REST_PER_WORK: u32 = 4;
-/// Between the two threads. The intake waits when it is full, and then the queue in front of it fills up and sheds.
-const BETWEEN: usize = 256;
+/// Batches between the two threads. The intake waits when it is full, and then the queue in front of it fills up and sheds.
+const BETWEEN: usize = 4;
 
 /// Rows and exchanges on their way from the intake.
 enum Item {
@@ -59,12 +59,12 @@ pub struct Learner {
 
 impl Learner {
     pub fn spawn(handles: &Arc<Handles>, inbox: Inbox, knowledge: Knowledge) -> std::io::Result<Self> {
-        let (items, between) = std::sync::mpsc::sync_channel(BETWEEN);
+        let (batches, between) = std::sync::mpsc::sync_channel(BETWEEN);
         let (intake, learner) = (Arc::clone(handles), Arc::clone(handles));
         let spawn =
             |name: &str, work: Box<dyn FnOnce() + Send>| std::thread::Builder::new().name(name.into()).spawn(work);
         let threads = vec![
-            spawn("understudy-intake", Box::new(move || intake::run(&intake, &inbox, &items)))?,
+            spawn("understudy-intake", Box::new(move || intake::run(&intake, &inbox, &batches)))?,
             spawn("understudy-learner", Box::new(move || run(&learner, &between, knowledge)))?,
         ];
         Ok(Self { threads })
@@ -140,23 +140,25 @@ impl Unpublished {
     }
 }
 
-fn run(handles: &Handles, items: &Receiver<(Item, Option<Place>)>, mut knowledge: Knowledge) {
+fn run(handles: &Handles, batches: &Receiver<Vec<Parked>>, mut knowledge: Knowledge) {
     let mut unpublished = Unpublished::default();
     let mut templates = Templates::default();
     let mut not_before = Instant::now();
     loop {
         let last = Instant::now();
         let due = unpublished.due(last, not_before);
-        let item = match due {
-            None => items.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some((quiet, _)) => items.recv_timeout(quiet.saturating_duration_since(last)),
+        let batch = match due {
+            None => batches.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some((quiet, _)) => batches.recv_timeout(quiet.saturating_duration_since(last)),
         };
-        let publish_now = match item {
-            Ok((item, place)) => {
-                let began = Instant::now();
-                take(handles, item, &mut knowledge, &mut templates, &mut unpublished);
-                slow_down(handles, began);
-                drop(place);
+        let publish_now = match batch {
+            Ok(batch) => {
+                for (item, place) in batch {
+                    let began = Instant::now();
+                    take(handles, item, &mut knowledge, &mut templates, &mut unpublished);
+                    slow_down(handles, began);
+                    drop(place);
+                }
                 due.is_some_and(|(_, latest)| Instant::now() >= latest)
             }
             Err(RecvTimeoutError::Timeout) => true,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -20,6 +21,14 @@ use crate::traffic::Traffic;
 /// Bounds of the queue: a few seconds of heavy traffic, and memory that a laptop has.
 const MAX_EXCHANGES: usize = 8192;
 const MAX_BYTES: usize = 40 << 20;
+
+/// What comes within this time is taken at once. Nobody who looks on notices it.
+const TICK: Duration = Duration::from_millis(10);
+/// Exchanges passed on together at most; a few batches stay below what both threads may hold.
+const BATCH: usize = 64;
+
+/// An item with the room that it takes up.
+pub(super) type Parked = (Item, Option<Place>);
 
 enum Message {
     Observed(Box<Parcel>, Place),
@@ -144,20 +153,41 @@ fn is_learnable(source: Source, status: StatusCode) -> bool {
     source == Source::Upstream && status != StatusCode::SWITCHING_PROTOCOLS
 }
 
-pub(super) fn run(handles: &Handles, inbox: &Inbox, items: &SyncSender<(Item, Option<Place>)>) {
-    loop {
-        let (item, place) = match inbox.queue.recv() {
-            Ok(Message::Observed(parcel, mut place)) => (unpack(handles, *parcel, &mut place), Some(place)),
-            Ok(Message::Edit(request)) => (Item::Edit(request), None),
-            Ok(Message::Close) | Err(_) => return,
-        };
-        if let Item::Learn(_, row) | Item::Show(row) = &item {
-            handles.traffic.push(row.clone());
-        }
-        if items.send((item, place)).is_err() {
-            return;
+/// Takes what has come, passes it on, rests a tick, and waits only when nothing came meanwhile. A request that had to wake
+/// this thread would pay more for that than for the rest of the hand-over.
+pub(super) fn run(handles: &Handles, inbox: &Inbox, batches: &SyncSender<Vec<Parked>>) {
+    while let Ok(first) = inbox.queue.recv() {
+        let mut next = Some(first);
+        while let Some(message) = next {
+            let mut batch = Vec::new();
+            let goes_on = gather(handles, inbox, message, &mut batch);
+            let is_full = batch.len() >= BATCH;
+            if batches.send(batch).is_err() || !goes_on {
+                return;
+            }
+            if !is_full {
+                std::thread::sleep(TICK);
+            }
+            next = inbox.queue.try_recv().ok();
         }
     }
+}
+
+/// False once the intake was closed.
+fn gather(handles: &Handles, inbox: &Inbox, first: Message, batch: &mut Vec<Parked>) -> bool {
+    let mut next = Some(first);
+    while let Some(message) = next {
+        batch.push(match message {
+            Message::Observed(parcel, mut place) => (unpack(handles, *parcel, &mut place), Some(place)),
+            Message::Edit(request) => (Item::Edit(request), None),
+            Message::Close => return false,
+        });
+        if let Some((Item::Learn(_, row) | Item::Show(row), _)) = batch.last() {
+            handles.traffic.push(row.clone());
+        }
+        next = if batch.len() < BATCH { inbox.queue.try_recv().ok() } else { None };
+    }
+    true
 }
 
 /// Undoing a content coding may have made it larger than what there is room for.
