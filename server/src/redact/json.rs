@@ -1,6 +1,8 @@
 //! Replaces string values in JSON text in place: everything else stays as it was, byte for byte. It needs no well-formed
 //! document, so a body that was cut is redacted as far as it goes.
 
+use std::borrow::Cow;
+
 use super::is_secret_name;
 
 /// What the scanner is inside of. `secret` values belong to a name that is secret.
@@ -94,7 +96,7 @@ fn replacement(
         return None;
     }
     // What cannot be decoded is hidden all the same.
-    let value = unescape(inner).unwrap_or_else(|| String::from_utf8_lossy(inner).into_owned());
+    let value = unescape(inner).unwrap_or_else(|| String::from_utf8_lossy(inner));
     if !secret && !is_credential(&value) {
         return None;
     }
@@ -102,12 +104,12 @@ fn replacement(
     (new != value).then_some(new)
 }
 
-fn unescape(inner: &[u8]) -> Option<String> {
+fn unescape(inner: &[u8]) -> Option<Cow<'_, str>> {
     if !inner.contains(&b'\\') {
-        return std::str::from_utf8(inner).ok().map(str::to_owned);
+        return std::str::from_utf8(inner).ok().map(Cow::Borrowed);
     }
     let quoted = [b"\"", inner, b"\""].concat();
-    serde_json::from_slice(&quoted).ok()
+    serde_json::from_slice::<String>(&quoted).ok().map(Cow::Owned)
 }
 
 #[cfg(test)]
