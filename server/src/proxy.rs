@@ -254,7 +254,7 @@ fn from_upstream(
             tunnel::spawn(downstream, upstream);
         }
     }
-    respond::label(&mut fields, Source::Upstream, FORWARDED);
+    respond::label_static(&mut fields, Source::Upstream, FORWARDED);
     let recording = exchange.answered(handles, parts.status, parts.headers, Source::Upstream, FORWARDED);
     let mut response = Response::new(Body::Upstream(Box::new(Tee::new(incoming, recording))));
     *response.status_mut() = parts.status;

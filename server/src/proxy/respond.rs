@@ -23,6 +23,12 @@ pub fn label(headers: &mut HeaderMap, source: Source, reason: &str) {
     headers.insert(REASON, reason_value(reason));
 }
 
+/// The same with a reason that is known beforehand, which nearly every answer has; nothing is made for it.
+pub fn label_static(headers: &mut HeaderMap, source: Source, reason: &'static str) {
+    headers.insert(SOURCE, HeaderValue::from_static(source_word(source)));
+    headers.insert(REASON, HeaderValue::from_static(reason));
+}
+
 #[must_use]
 pub const fn source_word(source: Source) -> &'static str {
     match source {
