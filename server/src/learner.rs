@@ -31,8 +31,11 @@ use crate::store::{Batch, TRAFFIC_ROWS};
 const QUIET: Duration = Duration::from_millis(40);
 /// A busy learner publishes this often.
 const LATEST: Duration = Duration::from_millis(500);
-/// Computing the snapshot may take this share of the time at most: one part in five.
+/// Computing the snapshot may take this share of the time at most: one part in five when calls pause, because then somebody
+/// may wait for what they have taught, one in twenty while they go on, up to a wait that a person would notice.
 const REST_PER_WORK: u32 = 4;
+const REST_PER_WORK_WHILE_BUSY: u32 = 19;
+const LONGEST_REST: Duration = Duration::from_secs(5);
 /// Batches between the two threads. The intake waits when it is full, and then the queue in front of it fills up and sheds.
 const BETWEEN: usize = 4;
 
@@ -106,6 +109,22 @@ impl Templates {
     }
 }
 
+/// Until when the learner computes no snapshot.
+struct Rest {
+    when_quiet: Instant,
+    while_busy: Instant,
+}
+
+impl Rest {
+    /// After work that began at `began` and ends now.
+    fn after(began: Instant) -> Self {
+        let (now, work) = (Instant::now(), began.elapsed());
+        let when_quiet = work * REST_PER_WORK;
+        let while_busy = (work * REST_PER_WORK_WHILE_BUSY).min(LONGEST_REST).max(when_quiet);
+        Self { when_quiet: now + when_quiet, while_busy: now + while_busy }
+    }
+}
+
 /// Learned but not yet published.
 #[derive(Default)]
 struct Unpublished {
@@ -120,9 +139,9 @@ struct Unpublished {
 
 impl Unpublished {
     /// When to publish if nothing more comes, and when at the latest.
-    fn due(&self, last: Instant, not_before: Instant) -> Option<(Instant, Instant)> {
-        let latest = (self.since? + LATEST).max(not_before);
-        Some(((last + QUIET).max(not_before).min(latest), latest))
+    fn due(&self, last: Instant, rest: &Rest) -> Option<(Instant, Instant)> {
+        let latest = (self.since? + LATEST).max(rest.while_busy);
+        Some(((last + QUIET).max(rest.when_quiet).min(latest), latest))
     }
 
     fn show(&mut self, row: TrafficRow) {
@@ -143,10 +162,10 @@ impl Unpublished {
 fn run(handles: &Handles, batches: &Receiver<Vec<Parked>>, mut knowledge: Knowledge) {
     let mut unpublished = Unpublished::default();
     let mut templates = Templates::default();
-    let mut not_before = Instant::now();
+    let mut rest = Rest::after(Instant::now());
     loop {
         let last = Instant::now();
-        let due = unpublished.due(last, not_before);
+        let due = unpublished.due(last, &rest);
         let batch = match due {
             None => batches.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some((quiet, _)) => batches.recv_timeout(quiet.saturating_duration_since(last)),
@@ -168,7 +187,7 @@ fn run(handles: &Handles, batches: &Receiver<Vec<Parked>>, mut knowledge: Knowle
             let began = Instant::now();
             publish(handles, &knowledge, &mut unpublished);
             slow_down(handles, began);
-            not_before = Instant::now() + began.elapsed() * REST_PER_WORK;
+            rest = Rest::after(began);
         }
     }
 }
