@@ -316,6 +316,8 @@ impl<'m> Cluster<'m> {
         // One value that comes again and again is a literal, whatever it is called.
         let constant =
             if count < 2.0 && look < LOOKS_LIKE_DATA { (0.06 * self.profile.requests).min(2.0) } else { 0.0 };
+        let languages = count >= 2.0 && self.members.iter().all(|member| token::is_locale(&member.text));
+        let form = form + if languages { 2.0 } else { 0.0 };
         let settled = if self.settled { 0.5 * once - 1.5 } else { 0.0 };
         provenance + form + alike - constant + settled
     }

@@ -20,6 +20,14 @@ pub(crate) fn combine(left: u64, right: u64) -> u64 {
     finish(fold(left).wrapping_add(right).wrapping_add(OFFSET))
 }
 
+/// The order in which keys leave a collection that is full, the highest first: those that look like data before those
+/// that look like names, because a name is worth more than one value of many. Among equals the hash decides.
+pub(crate) fn rank(key: &str) -> u64 {
+    let hyphens = key.bytes().filter(|b| *b == b'-').count();
+    let is_data = key.len() > 32 || hyphens >= 2 || key.bytes().any(|b| b.is_ascii_digit() || !b.is_ascii());
+    u64::from(is_data) << 63 | hash(key.as_bytes()) >> 1
+}
+
 fn fold(value: u64) -> u64 {
     let product = u128::from(value ^ OFFSET) * u128::from(MULTIPLIER);
     (product as u64) ^ ((product >> 64) as u64)
@@ -42,5 +50,6 @@ mod tests {
         assert_ne!(hash(b"a"), hash(b"a\0"));
         assert_ne!(hash(b"12345678"), hash(b"12345679"));
         assert_ne!(combine(1, 2), combine(2, 1));
+        assert!(rank("feed") < rank("amber-river-42") && rank("created_at") < rank("2024"));
     }
 }

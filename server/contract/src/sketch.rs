@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::hash::hash;
+use crate::hash::{hash, rank};
 
 /// What summaries of one kind have in common: an empty value, and a merge that is associative and commutative.
 pub(crate) trait Absorb: Default {
@@ -79,12 +79,12 @@ impl Absorb for Values {
     }
 }
 
-/// A keyed collection that keeps at most so many keys, those with the smallest hashes; all others share one summary.
+/// A keyed collection that keeps at most so many keys, those of the lowest rank; all others share one summary.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(bound(serialize = "V: Serialize", deserialize = "V: Deserialize<'de>"))]
 pub(crate) struct Bounded<V, const MAX: usize> {
     pub(crate) kept: BTreeMap<String, V>,
-    /// Keys whose hash is at or above it share `rest`.
+    /// Keys whose rank is at or above it share `rest`.
     edge: Option<u64>,
     pub(crate) rest: Option<Box<V>>,
 }
@@ -99,7 +99,7 @@ impl<V: Absorb, const MAX: usize> Bounded<V, MAX> {
     /// The summary of a key, the shared one for keys past the bound.
     pub(crate) fn entry(&mut self, key: &str) -> &mut V {
         if !self.kept.contains_key(key) {
-            if self.edge.is_some_and(|edge| hash(key.as_bytes()) >= edge) {
+            if self.edge.is_some_and(|edge| rank(key) >= edge) {
                 return self.rest.get_or_insert_default();
             }
             self.kept.insert(key.to_owned(), V::default());
@@ -110,12 +110,12 @@ impl<V: Absorb, const MAX: usize> Bounded<V, MAX> {
         self.kept.get_mut(key).expect("the key was found or put in above")
     }
 
-    /// Moves the key with the largest hash to the rest when there are too many; whether that was `key`.
+    /// Moves the key of the highest rank to the rest when there are too many; whether that was `key`.
     fn shrink(&mut self, key: &str) -> bool {
         if self.kept.len() <= MAX {
             return false;
         }
-        let Some((edge, last)) = self.kept.keys().map(|key| (hash(key.as_bytes()), key.clone())).max() else {
+        let Some((edge, last)) = self.kept.keys().map(|key| (rank(key), key.clone())).max() else {
             return false;
         };
         let gone = self.kept.remove(&last).unwrap_or_default();
@@ -129,7 +129,7 @@ impl<V: Absorb, const MAX: usize> Absorb for Bounded<V, MAX> {
     fn absorb(&mut self, other: &Self) {
         if let Some(edge) = other.edge.filter(|edge| self.edge.is_none_or(|mine| *edge < mine)) {
             self.edge = Some(edge);
-            let above: Vec<String> = self.kept.keys().filter(|key| hash(key.as_bytes()) >= edge).cloned().collect();
+            let above: Vec<String> = self.kept.keys().filter(|key| rank(key) >= edge).cloned().collect();
             for key in above {
                 let gone = self.kept.remove(&key).unwrap_or_default();
                 self.rest.get_or_insert_default().absorb(&gone);

@@ -32,6 +32,9 @@ pub(crate) fn parameter_schema(kind: &str) -> Value {
     }
 }
 
+/// What stands in front of a version that is a bare number.
+const VERSIONED: [&str; 8] = ["api", "rest", "version", "versions", "services", "ws", "data", "public"];
+
 struct Resolver<'m> {
     model: &'m Model,
     rules: &'m Rules,
@@ -173,7 +176,8 @@ impl<'m> Parameter<'m> {
     }
 }
 
-/// A number or a date near the top that never changes, with resources below it, is a version: `/3/movies`, `/2010-04-01/Calls`.
+/// A number or a date at the top that never changes, with resources below it, is a version: `/3/movies`,
+/// `/2010-04-01/Calls`, `/rest/api/3/issue`. Behind the name of a resource it is an id that the traffic did not vary.
 fn version<'m>(shape: &Shape, group: &'m Group) -> Option<&'m str> {
     let numeric = matches!(shape.kind, Kind::Integer | Kind::Date) && shape.suffix.is_empty();
     let resources = group.node.literals.kept.len() >= 2 && group.node.operations.kept.is_empty();
@@ -204,6 +208,7 @@ impl<'m> Resolver<'m> {
     fn resolve(&mut self, nodes: &[&'m Node]) {
         self.emit(nodes);
         let top = self.path.len() < 3 && self.path.iter().all(|step| matches!(step, Step::Literal(_)));
+        let top = top && self.literal_before(self.path.len()).is_none_or(|before| VERSIONED.contains(&before));
         let mut children = Children::of(nodes, top);
         let here = self.rules.below(&self.path);
         let settled = children.obey(&here);

@@ -90,6 +90,16 @@ proptest! {
     }
 
     #[test]
+    fn nothing_is_the_identity(exchanges in exchanges()) {
+        let model = learn(&exchanges);
+        let (mut left, mut right) = (Model::default(), model.clone());
+        left.merge(model.clone());
+        right.merge(Model::default());
+        prop_assert_eq!(&left.encode(), &model.encode());
+        prop_assert_eq!(right.encode(), model.encode());
+    }
+
+    #[test]
     fn what_is_stored_comes_back(exchanges in exchanges()) {
         let model = learn(&exchanges);
         prop_assert_eq!(Model::decode(&model.encode()).unwrap(), model);

@@ -1,0 +1,100 @@
+//! Traffic that no API makes: what it costs, and that the real endpoints beside it stay right.
+
+mod support;
+
+use support::exchange;
+use understudy_contract::Model;
+
+/// Resident memory, where `/proc` tells it.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
+fn mixed(n: u64) -> u64 {
+    let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 8
+}
+
+/// Words, so that no form gives them away, at all depths.
+fn random_path(n: u64) -> String {
+    let (mut path, mut rest) = (String::new(), mixed(n));
+    for _ in 0..1 + mixed(n + 1) % 5 {
+        path.push('/');
+        for _ in 0..4 + rest % 5 {
+            path.push(char::from(b'a' + (rest % 26) as u8));
+            rest = mixed(rest);
+        }
+    }
+    path
+}
+
+fn real(n: usize) -> Vec<String> {
+    let (user, post) = (n % 40, n % 70);
+    vec![
+        format!(r#"GET /users/{user} 200 {{"id":{user},"login":"u","email":"a@b.co","age":3,"city":"x"}}"#),
+        format!(r#"GET /users/{user}/posts 200 [{{"id":{post},"slug":"post-{post}","title":"t","body":"b"}}]"#),
+        format!(r#"GET /posts/post-{post} 200 {{"id":{post},"slug":"post-{post}","title":"t","body":"b"}}"#),
+        r#"GET /users/me 200 {"id":1,"login":"u","email":"a@b.co","age":3,"city":"x"}"#.to_owned(),
+    ]
+}
+
+const REAL: [&str; 4] = ["/posts/{id}", "/users/me", "/users/{id}", "/users/{userId}/posts"];
+
+/// Learns the flood with real traffic in between; how much memory that took, and what became of the real endpoints.
+#[track_caller]
+fn check(paths: u64, flood: impl Fn(u64) -> String) {
+    let mut model = Model::default();
+    let before = resident_bytes();
+    for n in 0..paths {
+        model.learn(&exchange(n as usize, &flood(n)));
+        if n % (paths / 50) == 0 {
+            real(n as usize / 7).iter().for_each(|line| model.learn(&exchange(n as usize, line)));
+        }
+    }
+    let contract = model.contract();
+    if let (Some(before), Some(after)) = (before, resident_bytes()) {
+        let grown = after.saturating_sub(before) >> 20;
+        println!("{paths} paths: {grown} MiB, {} bytes stored", model.encode().len());
+        assert!(grown <= 64, "{grown} MiB");
+    }
+    for template in REAL {
+        let found = contract.endpoints().iter().find(|endpoint| endpoint.template == template);
+        assert!(found.is_some_and(|endpoint| endpoint.requests >= 50), "{template}");
+    }
+}
+
+#[test]
+fn a_million_paths_that_are_not_there() {
+    check(1_000_000, |n| format!("GET {} 404 {{\"k{n}\":1}}", random_path(n)));
+}
+
+/// What has names of its own beside it keeps them: `/users/me`, `/users/{id}/posts`.
+#[test]
+fn many_values_push_no_name_out() {
+    check(60_000, |n| {
+        let (a, b) = (mixed(n) % 1_000_000, mixed(n + 1) % 1_000);
+        match n % 3 {
+            0 => format!(
+                "GET /users/user-{a} 200 {{\"id\":1,\"login\":\"u\",\"email\":\"a@b.co\",\"age\":3,\"city\":\"x\"}}"
+            ),
+            1 => format!("GET /posts/post-{a} 200 {{\"id\":1,\"slug\":\"post-{a}\",\"title\":\"t\",\"body\":\"b\"}}"),
+            _ => format!("GET /files/{b}/{a}-of-{b} 200 {{\"k{n}\":1}}"),
+        }
+    });
+}
+
+/// An API that answers whatever is asked: nothing can be told apart any more, but it costs no more than this.
+#[test]
+fn many_paths_that_are_answered() {
+    let mut model = Model::default();
+    let before = resident_bytes();
+    for n in 0..100_000 {
+        model.learn(&exchange(n, &format!("GET {} 200 {{\"k{n}\":1}}", random_path(n as u64))));
+    }
+    if let (Some(before), Some(after)) = (before, resident_bytes()) {
+        assert!(after.saturating_sub(before) <= 64 << 20, "{} MiB", after.saturating_sub(before) >> 20);
+    }
+    assert_eq!(model.exchanges(), 100_000);
+}
