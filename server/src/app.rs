@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -26,6 +27,7 @@ use crate::proxy::probe;
 use crate::proxy::upstream::Client;
 use crate::redact::Redactor;
 use crate::sample;
+use crate::shadow::{self, Shadow, Stage};
 use crate::snapshot::{Snapshot, policy_mode};
 use crate::stats::Stats;
 use crate::store::{Project, Store, Writer, beside};
@@ -44,6 +46,7 @@ pub struct App {
     listeners: JoinSet<()>,
     tasks: JoinSet<()>,
     learner: Learner,
+    shadow: JoinHandle<()>,
     writer: Writer,
 }
 
@@ -75,9 +78,12 @@ impl App {
         let api_address = address(&api)?;
         let control_address = control.as_ref().map(address).transpose()?.unwrap_or(api_address);
 
-        let (handles, inbox, knowledge) = build(config, target, store, project, redactor);
+        let (handles, (inbox, knowledge, stage)) = build(config, target, store, project, redactor);
         let learner = Learner::spawn(&handles, inbox, knowledge).map_err(|error| {
             Mistakes(vec![Mistake::new("the machine", "threads", format!("to be able to start two more ({error})"))])
+        })?;
+        let shadow = shadow::spawn(&handles, stage).map_err(|error| {
+            Mistakes(vec![Mistake::new("the machine", "threads", format!("to be able to start one more ({error})"))])
         })?;
         let (router, feed) = control::build(&handles, control_address);
         tasks.spawn(control::live::run(Arc::clone(&handles), feed, stopped.clone()));
@@ -91,7 +97,17 @@ impl App {
         } else {
             listeners.spawn(listen::run(api, site(Role::Both), stopped));
         }
-        Ok(Self { handles, api: api_address, control: control_address, stop, listeners, tasks, learner, writer })
+        Ok(Self {
+            handles,
+            api: api_address,
+            control: control_address,
+            stop,
+            listeners,
+            tasks,
+            learner,
+            shadow,
+            writer,
+        })
     }
 
     /// Where the API answers.
@@ -130,11 +146,15 @@ impl App {
     pub async fn shutdown(mut self) {
         let _ = self.stop.send(true);
         while self.listeners.join_next().await.is_some() {}
-        let Self { handles, learner, writer, .. } = self;
+        let Self { handles, learner, shadow, writer, .. } = self;
         self.tasks.shutdown().await;
         let ended = tokio::task::spawn_blocking(move || {
             handles.intake.close();
             learner.join();
+            handles.shadow.close();
+            if shadow.join().is_err() {
+                tracing::error!("the thread that scores the twin panicked; see above");
+            }
             writer.close();
         });
         if let Err(error) = ended.await {
@@ -222,7 +242,7 @@ fn build(
     store: Store,
     project: Project,
     redactor: Redactor,
-) -> (Arc<Handles>, crate::learner::Inbox, Knowledge) {
+) -> (Arc<Handles>, (crate::learner::Inbox, Knowledge, Stage)) {
     let next_id = AtomicU64::new(project.next_id());
     let mut journal = Journal::default();
     for exchange in project.journal {
@@ -233,12 +253,14 @@ fn build(
     let snapshot = Snapshot {
         contract,
         behaviour: Arc::clone(&behaviour),
+        learned_to: journal.newest().unwrap_or(0),
         rules: Arc::new(project.rules.clone()),
         mode: policy_mode(project.mode),
         failover: config.failover,
     };
     let stats = Arc::new(Stats::default());
     let traffic = Arc::new(Traffic::new(project.traffic));
+    let (shadow, stage) = Shadow::new(project.fidelity);
     let budget = Budget::new(config.capture.body, config.capture.memory);
     let (intake, inbox) = Intake::new(Arc::clone(&stats), Arc::clone(&traffic), Arc::clone(&budget));
     let handles = Handles {
@@ -254,13 +276,14 @@ fn build(
         stats,
         traffic,
         outbox: Outbox::new(project.outbox),
+        shadow,
         plugins: PluginHost::load(&config.plugin_dir),
         store,
         started: Instant::now(),
         next_id,
         config,
     };
-    (Arc::new(handles), inbox, Knowledge { model: project.model, rules: project.rules, journal })
+    (Arc::new(handles), (inbox, Knowledge { model: project.model, rules: project.rules, journal }, stage))
 }
 
 /// From the project's name, so that a copy of a project under the same name tells the same story.

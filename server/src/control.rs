@@ -3,6 +3,7 @@
 mod api;
 mod dashboard;
 mod error;
+mod fidelity;
 mod guard;
 pub mod live;
 mod outbox;
@@ -55,6 +56,7 @@ pub fn build(handles: &Arc<Handles>, address: SocketAddr) -> (Router, Arc<Feed>)
         .route("/admin/rules/{id}", delete(rules::remove))
         .route("/admin/openapi.json", get(api::openapi))
         .route("/admin/traffic", get(api::traffic))
+        .route("/admin/fidelity", get(fidelity::get).delete(fidelity::clear))
         .route("/admin/outbox", get(outbox::list).delete(outbox::drop_all))
         .route("/admin/outbox/replay", post(outbox::replay_all))
         .route("/admin/outbox/{id}", get(outbox::get).delete(outbox::drop_one))

@@ -20,6 +20,7 @@ use crate::proxy::capture::Budget;
 use crate::proxy::health::Health;
 use crate::proxy::upstream::Client;
 use crate::redact::Redactor;
+use crate::shadow::Shadow;
 use crate::snapshot::{Snapshot, policy_mode, types_mode};
 use crate::stats::Stats;
 use crate::store::{Store, StoreError};
@@ -44,6 +45,8 @@ pub struct Handles {
     pub traffic: Arc<Traffic>,
     /// Writes that the twin answered in the API's place.
     pub outbox: Outbox,
+    /// What the twin would have answered, and how well.
+    pub shadow: Shadow,
     pub plugins: PluginHost,
     pub store: Store,
     pub started: Instant,
@@ -88,12 +91,14 @@ impl Handles {
     }
 
     /// Puts a newer contract and behaviour in the place of the current ones.
-    pub fn publish(&self, contract: &Arc<Contract>, behaviour: &Arc<Behaviour>) {
+    /// `learned_to` is the id of the newest exchange in them.
+    pub fn publish(&self, contract: &Arc<Contract>, behaviour: &Arc<Behaviour>, learned_to: u64) {
         let mut state = self.twin_state.lock().unwrap_or_else(PoisonError::into_inner);
         state.rebase(behaviour, &self.snapshot.load().behaviour);
         self.snapshot.rcu(|old| Snapshot {
             contract: Arc::clone(contract),
             behaviour: Arc::clone(behaviour),
+            learned_to,
             ..Snapshot::clone(old)
         });
     }

@@ -246,7 +246,7 @@ fn publish(handles: &Handles, knowledge: &Knowledge, unpublished: &mut Unpublish
         if edited {
             handles.set_rules(&knowledge.rules);
         }
-        handles.publish(&contract, &behaviour);
+        handles.publish(&contract, &behaviour, knowledge.journal.newest().unwrap_or(0));
         batch.model = Some(knowledge.model.encode());
         batch.oldest_exchange = knowledge.journal.oldest();
     }

@@ -11,6 +11,7 @@ pub mod outbox;
 pub mod proxy;
 pub mod redact;
 pub mod sample;
+pub mod shadow;
 pub mod snapshot;
 pub mod stats;
 pub mod store;

@@ -209,8 +209,12 @@ async fn send(
     }
 }
 
-/// A breaker that is open lets a request through only because the twin cannot answer it: that must not take long.
+/// A breaker that is open lets a request through only because the twin cannot answer it: that must not take long. Without
+/// failover nobody is helped by giving up early.
 fn patience(handles: &Handles, exchange: &ExchangeContext, permit: Permit) -> Duration {
+    if !handles.snapshot.load().failover {
+        return handles.config.deadlines.ceiling;
+    }
     match permit {
         Permit::No => handles.config.deadlines.floor,
         Permit::Yes | Permit::Probe => handles.deadline(&exchange.method, &exchange.target),

@@ -11,6 +11,8 @@ use understudy_policy::Mode;
 pub struct Snapshot {
     pub contract: Arc<Contract>,
     pub behaviour: Arc<Behaviour>,
+    /// The id of the newest exchange that the behaviour knows; 0 when it knows none.
+    pub learned_to: u64,
     /// What people decided about the templates; the contract follows it.
     pub rules: Arc<Rules>,
     pub mode: Mode,

@@ -7,6 +7,7 @@ mod migrations;
 mod open;
 mod rows;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -17,6 +18,7 @@ use understudy_contract::{Exchange, Model, Rules};
 use understudy_types::{Mode, TrafficRow};
 
 use crate::outbox;
+use crate::shadow::Record;
 
 pub use open::OpenError;
 pub(crate) use open::beside;
@@ -36,6 +38,8 @@ pub struct Project {
     pub traffic: Vec<TrafficRow>,
     /// In the order of their ids.
     pub outbox: Vec<outbox::Entry>,
+    /// How well the twin did in shadow mode, by endpoint id.
+    pub fidelity: BTreeMap<String, Record>,
 }
 
 impl Project {
@@ -81,6 +85,8 @@ enum Command {
     /// Without anyone who waits for the end, when there is no `Done`.
     SaveOutbox(Box<outbox::Entry>, Option<Done>),
     DropOutbox(u64, Done),
+    SaveFidelity(BTreeMap<String, Record>),
+    ClearFidelity(Done),
     Close,
 }
 
@@ -155,6 +161,16 @@ impl Store {
         self.done(|done| Command::DropOutbox(id, done)).await
     }
 
+    /// Puts records in the place of older ones. Does not wait.
+    pub fn keep_fidelity(&self, records: BTreeMap<String, Record>) {
+        // As with the outbox.
+        let _ = self.commands.send(Command::SaveFidelity(records));
+    }
+
+    pub async fn clear_fidelity(&self) -> Result<(), StoreError> {
+        self.done(Command::ClearFidelity).await
+    }
+
     /// Waits until a command was carried out.
     async fn done(&self, command: impl FnOnce(Done) -> Command) -> Result<(), StoreError> {
         let (done, ended) = oneshot::channel();
@@ -178,6 +194,12 @@ fn write(mut connection: Connection, inbox: &mpsc::Receiver<Command>) {
                     (None, Ok(())) => {}
                 }
             }
+            Command::SaveFidelity(records) => {
+                if let Err(error) = rows::save_fidelity(&mut connection, &records) {
+                    tracing::error!(%error, "store how well the twin did");
+                }
+            }
+            Command::ClearFidelity(done) => drop(done.send(rows::clear_fidelity(&connection))),
             Command::DropOutbox(id, done) => drop(done.send(rows::drop_outbox(&connection, id))),
             Command::Close => break,
         }

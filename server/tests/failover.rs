@@ -6,6 +6,8 @@ mod support;
 mod outage;
 #[path = "failover/outbox.rs"]
 mod outbox;
+#[path = "failover/shadow.rs"]
+mod shadow;
 
 use http::{Request, Response};
 use http_body_util::BodyExt;

@@ -194,6 +194,82 @@ pub struct EndpointDetail {
     pub parameters: Vec<Parameter>,
     pub request: Option<BodySchema>,
     pub responses: Vec<ResponseSchema>,
+    /// What shadow mode found out, once it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fidelity: Option<EndpointFidelity>,
+}
+
+/// How well the twin did at one endpoint in shadow mode. Scores run from 0 to 100.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct EndpointFidelity {
+    /// Exchanges that were scored.
+    pub exchanges: u64,
+    pub score: f64,
+    /// How often the twin's status was the API's.
+    pub status: f64,
+    /// How alike the bodies were in their positions and types, when there were JSON bodies.
+    pub schema: Option<f64>,
+    /// How many of the values that the twin claims to know were right, when it claimed any.
+    pub values: Option<f64>,
+    /// Minute by minute, oldest first; minutes without traffic are left out.
+    pub series: Vec<FidelityPoint>,
+    /// What was wrong, newest first, one of each kind and place.
+    pub examples: Vec<FidelityExample>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct FidelityPoint {
+    pub at_ms: u64,
+    pub exchanges: u64,
+    pub score: f64,
+}
+
+/// One difference between the twin and the API, redacted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FidelityExample {
+    /// `status`, `schema` or `value`.
+    pub kind: String,
+    /// JSON Pointer (RFC 6901) into the response body; empty for the whole of it, and for the status.
+    pub pointer: String,
+    /// What the API answered; absent where it had nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<serde_json::Value>,
+    /// What the twin would have answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub got: Option<serde_json::Value>,
+    /// Path and query of the request.
+    pub target: String,
+    /// The id of its row in the traffic list.
+    pub exchange: u64,
+    pub at_ms: u64,
+}
+
+/// One row of `GET /admin/fidelity`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FidelityRow {
+    /// The endpoint's.
+    pub id: String,
+    pub method: String,
+    pub template: String,
+    #[serde(flatten)]
+    pub fidelity: EndpointFidelity,
+}
+
+/// `GET /admin/fidelity`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fidelity {
+    pub mode: Mode,
+    /// Of all exchanges that were scored; absent while there are none.
+    pub score: Option<f64>,
+    pub exchanges: u64,
+    /// Not scored for want of time, for their size, or because the twin had learned from them already.
+    pub skipped: u64,
+    /// Of endpoints that were not known yet.
+    pub unknown: u64,
+    /// Offered and not looked at yet.
+    pub pending: u64,
+    /// The worst first.
+    pub endpoints: Vec<FidelityRow>,
 }
 
 /// A path, query or header parameter.

@@ -45,7 +45,8 @@ pub(super) async fn endpoint(
     Path(id): Path<String>,
 ) -> Result<Json<EndpointDetail>, ApiError> {
     let snapshot = handles.snapshot.load();
-    let found = snapshot.contract.endpoint(&id).map(present::detail);
+    let record = handles.shadow.record(&id);
+    let found = snapshot.contract.endpoint(&id).map(|endpoint| present::detail(endpoint, record.as_ref()));
     found.map(Json).ok_or(ApiError::UnknownEndpoint(id))
 }
 

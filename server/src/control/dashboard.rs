@@ -96,7 +96,8 @@ impl Backend for Deck {
     }
 
     fn endpoint(&self, id: &str) -> Option<EndpointDetail> {
-        self.0.snapshot.load().contract.endpoint(id).map(present::detail)
+        let record = self.0.shadow.record(id);
+        self.0.snapshot.load().contract.endpoint(id).map(|endpoint| present::detail(endpoint, record.as_ref()))
     }
 
     fn recent(&self, limit: usize) -> Vec<TrafficRow> {

@@ -5,6 +5,8 @@ use understudy_types::{
     BodySchema, EndpointDetail, EndpointSummary, Field, Parameter, PluginInfo, ResponseSchema, Segment, StatusCount,
 };
 
+use crate::shadow::Record;
+
 pub(super) fn summary(endpoint: &view::Endpoint) -> EndpointSummary {
     EndpointSummary {
         id: endpoint.id.to_string(),
@@ -21,12 +23,13 @@ pub(super) fn summary(endpoint: &view::Endpoint) -> EndpointSummary {
     }
 }
 
-pub(super) fn detail(endpoint: &view::Endpoint) -> EndpointDetail {
+pub(super) fn detail(endpoint: &view::Endpoint, record: Option<&Record>) -> EndpointDetail {
     EndpointDetail {
         summary: summary(endpoint),
         parameters: endpoint.parameters().into_iter().map(parameter).collect(),
         request: endpoint.request_bodies().max_by_key(BodyView::count).map(|b| body(&b)),
         responses: endpoint.responses().map(|r| response(&r)).collect(),
+        fidelity: record.map(|record| record.present()),
     }
 }
 

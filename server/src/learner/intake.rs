@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 use understudy_contract::Body;
+use understudy_policy::Mode;
 use understudy_types::{Source, TrafficRow};
 
 use super::parcel::Parcel;
@@ -182,6 +183,11 @@ fn gather(handles: &Handles, inbox: &Inbox, first: Message, batch: &mut Vec<Park
             Message::Edit(request) => (Item::Edit(request), None),
             Message::Close => return false,
         });
+        if let Some((Item::Learn(exchange, _), _)) = batch.last()
+            && handles.mode() == Mode::Shadow
+        {
+            handles.shadow.offer(exchange);
+        }
         if let Some((Item::Learn(_, row) | Item::Show(row), _)) = batch.last() {
             handles.traffic.push(row.clone());
         }

@@ -12,7 +12,7 @@ use super::body::Outgoing;
 use crate::handles::Handles;
 
 /// Both together stay well below the two seconds in which upstream's return shall be noticed.
-const EVERY: Duration = Duration::from_millis(500);
+const EVERY: Duration = Duration::from_millis(250);
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Runs until the server stops.

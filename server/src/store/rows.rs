@@ -1,5 +1,7 @@
 //! Rows, and the types they become.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use understudy_contract::rules::Rule;
@@ -7,6 +9,7 @@ use understudy_contract::{Exchange, Model, Rules};
 use understudy_types::{Mode, Source, TrafficRow};
 
 use crate::outbox;
+use crate::shadow::Record;
 
 use super::{Batch, OpenError, Project, StoreError, TRAFFIC_ROWS};
 
@@ -18,6 +21,7 @@ pub(super) fn load(connection: &mut Connection) -> Result<Project, OpenError> {
         journal: load_journal(connection)?,
         traffic: load_traffic(connection)?,
         outbox: load_outbox(connection)?,
+        fidelity: load_fidelity(connection)?,
     })
 }
 
@@ -116,6 +120,32 @@ pub(super) fn save_outbox(connection: &Connection, entry: &outbox::Entry) -> Res
 
 pub(super) fn drop_outbox(connection: &Connection, id: u64) -> Result<(), StoreError> {
     connection.execute("DELETE FROM outbox WHERE id = ?", [id as i64])?;
+    Ok(())
+}
+
+fn load_fidelity(connection: &Connection) -> Result<BTreeMap<String, Record>, OpenError> {
+    let mut statement = connection.prepare("SELECT endpoint, record FROM fidelity")?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    let decode = |row: rusqlite::Result<(String, String)>| {
+        let (endpoint, record) = row?;
+        let damaged = |error| OpenError::Damaged(format!("a score of the twin: {error}"));
+        Ok((endpoint, serde_json::from_str(&record).map_err(damaged)?))
+    };
+    rows.map(decode).collect()
+}
+
+pub(super) fn save_fidelity(connection: &mut Connection, records: &BTreeMap<String, Record>) -> Result<(), StoreError> {
+    let transaction = connection.transaction()?;
+    for (endpoint, record) in records {
+        let mut insert =
+            transaction.prepare_cached("INSERT OR REPLACE INTO fidelity (endpoint, record) VALUES (?, ?)")?;
+        insert.execute(params![endpoint, serde_json::to_string(record)?])?;
+    }
+    Ok(transaction.commit()?)
+}
+
+pub(super) fn clear_fidelity(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute("DELETE FROM fidelity", [])?;
     Ok(())
 }
 

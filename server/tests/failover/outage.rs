@@ -275,11 +275,12 @@ async fn an_upstream_killed_under_500_requests_a_second_fails_no_client() {
     for n in 0..3000_u64 {
         ticks.tick().await;
         let (client, url) = (server.client.clone(), server.url(&format!("/things/{}", n % 20 + 1)));
+        let sent = began.elapsed();
         requests.spawn(async move {
             let response = client.get(url).send().await.map_err(|error| error.to_string())?;
             let (status, source) = (response.status(), header(&response, "x-understudy-source").to_owned());
             let body: serde_json::Value = response.json().await.map_err(|error| error.to_string())?;
-            (status == 200 && body["id"] == n % 20 + 1).then_some((source, began.elapsed())).ok_or(body.to_string())
+            (status == 200 && body["id"] == n % 20 + 1).then_some((source, sent)).ok_or(body.to_string())
         });
         match n {
             750 => address = Some(running.take().unwrap().kill().await),

@@ -56,6 +56,12 @@ impl Journal {
     pub fn oldest(&self) -> Option<u64> {
         self.exchanges.keys().next().copied()
     }
+
+    /// The id of the newest exchange kept.
+    #[must_use]
+    pub fn newest(&self) -> Option<u64> {
+        self.exchanges.keys().next_back().copied()
+    }
 }
 
 /// An estimate of what one exchange occupies.
