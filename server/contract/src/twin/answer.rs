@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::behaviour::{Behaviour, Effect, HeaderRule, Part, Rule, Sample, Selector, Source};
+use super::behaviour::{Account, Behaviour, Effect, HeaderRule, IssuedAt, Part, Rule, Sample, Selector, Source};
 use super::causes::{self, Subject};
 use super::generate::Generator;
 use super::select::{caller, looked_up, page};
 use super::show::Showing;
-use super::trace::Call;
+use super::trace::{Call, MIN_CREDENTIAL, set_cookies};
 use super::value::{at, hash};
 use super::world::{Row, RowId, State, World};
 use super::write::{Writing, imagined, renamed};
@@ -29,7 +29,7 @@ pub(super) fn answer(
         return without_endpoint(contract, behaviour, state, request, context);
     };
     let params = hit.parameters.iter().map(|(_, value)| value.clone().into_owned()).collect();
-    let call = Call::read(request, params, context.now_ms);
+    let call = Call::read(request, params, context.now_ms, &behaviour.carriers);
     let endpoint = format!("{} {}", hit.endpoint.method, hit.endpoint.template);
     state.answers += 1;
     let answer = match behaviour.rules.get(&hit.endpoint.id.0) {
@@ -98,7 +98,7 @@ fn without_endpoint(
     }
     let closest = others.iter().next().map(|method| format!("{method} {}", request.path()));
     let as_api = behaviour.unknown_path.as_ref().filter(|_| others.is_empty()).map(|sample| {
-        let call = Call::read(request, vec![], context.now_ms);
+        let call = Call::read(request, vec![], context.now_ms, &behaviour.carriers);
         let mut answer = replay(sample, &call);
         answer.confidence = 0.5;
         answer.reason = "as the API answers unknown paths".to_owned();
@@ -158,18 +158,22 @@ struct Done {
     passing: Option<Row>,
 }
 
-impl Play<'_> {
+impl<'a> Play<'a> {
     fn run(&mut self) -> Answer {
         if let Some(answer) = self.asked_status() {
             return answer;
         }
-        let who = caller(&self.state.world, self.call);
+        let who = caller(&self.state.world, &self.behaviour.door, self.call);
         if let Some(refusal) = self.refusal(who.as_deref()) {
             return refusal;
         }
         let done = self.act(who.as_deref());
-        let who = caller(&self.state.world, self.call);
-        self.render(&done, who.as_deref())
+        let who = caller(&self.state.world, &self.behaviour.door, self.call);
+        let answer = self.render(&done, who.as_deref());
+        if let Some(credential) = self.call.credential.as_ref().filter(|_| self.rule.ends_session) {
+            std::sync::Arc::make_mut(&mut self.state.world.sessions).remove(credential);
+        }
+        answer
     }
 
     /// The answer of an endpoint whose path says the status.
@@ -190,9 +194,13 @@ impl Play<'_> {
             Part::List(list) => Some(list.class),
             _ => None,
         });
-        let lookup = match self.selector() {
-            Some(Selector::Lookup(pairs)) => Some(pairs.as_slice()),
+        let named = self.rule.issues.iter().find_map(|issue| match &issue.account {
+            Account::Named { class, pairs } => Some((*class, pairs.as_slice())),
             _ => None,
+        });
+        let lookup = match (self.selector(), class) {
+            (Some(Selector::Lookup(pairs)), Some(class)) => Some((class, pairs.as_slice())),
+            _ => named,
         };
         Subject { params: &self.rule.params, class, lookup }
     }
@@ -271,6 +279,7 @@ impl Play<'_> {
     fn render(&mut self, done: &Done, who: Option<&str>) -> Answer {
         let rule = self.rule;
         let token = self.token(done);
+        let issued = self.issue(done, who);
         let Some(sample) = closest(&rule.samples, self.call) else {
             return Answer {
                 status: rule.status,
@@ -327,10 +336,16 @@ impl Play<'_> {
             for path in put_total {
                 put(&mut body, path, Value::from(total.unwrap_or(0)));
             }
+            for (place, token) in &issued {
+                if let IssuedAt::Body(path) = place {
+                    put(&mut body, path, Value::from(token.clone()));
+                }
+            }
             answer.body = write_json(&body, &sample.raw);
         }
         answer.status = rule.status;
         answer.headers = self.headers(sample, &answer.body, done, total, window);
+        answer.headers.0.extend(self.cookies(sample, &issued));
         if let Some(not_modified) = self.not_modified(&answer) {
             return not_modified;
         }
@@ -353,10 +368,60 @@ impl Play<'_> {
         if let Some(own) = own {
             return Some(own.clone());
         }
-        let token =
-            (self.context.mint)(hash(&[&id.1, &self.context.seed.to_string(), &self.state.answers.to_string()]));
-        std::sync::Arc::make_mut(&mut self.state.world.sessions).insert(token.clone(), Some(id.clone()));
-        Some(token)
+        Some(self.admit(0, Some(id.clone())))
+    }
+
+    /// A new credential that the twin accepts from now on.
+    fn admit(&mut self, nth: usize, account: Option<RowId>) -> String {
+        let who = account.as_ref().map_or("", |(_, key)| key.as_str());
+        let parts = [who, &self.context.seed.to_string(), &self.state.answers.to_string(), &nth.to_string()];
+        let token = (self.context.mint)(hash(&parts));
+        std::sync::Arc::make_mut(&mut self.state.world.sessions).insert(token.clone(), account);
+        token
+    }
+
+    /// Credentials that the answer gives out beside rows, with their places.
+    fn issue(&mut self, done: &Done, who: Option<&str>) -> Vec<(&'a IssuedAt, String)> {
+        let rule = self.rule;
+        let mut out = Vec::new();
+        for (nth, issue) in rule.issues.iter().enumerate() {
+            let account = self.account(&issue.account, done, who);
+            let sessions = &self.state.world.sessions;
+            let known = sessions.iter().find(|(_, of)| issue.repeats && account.is_some() && **of == account);
+            let token = match known {
+                Some((token, _)) => token.clone(),
+                None => self.admit(nth, account),
+            };
+            out.push((&issue.at, token));
+        }
+        out
+    }
+
+    fn account(&self, account: &Account, done: &Done, who: Option<&str>) -> Option<RowId> {
+        let world = &self.state.world;
+        let of = |credential: &str| world.sessions.get(credential).cloned().flatten();
+        match account {
+            Account::Shown => done.row.clone(),
+            Account::Named { class, pairs } => Some((*class, looked_up(world, *class, pairs, self.call)?)),
+            Account::Holder(path) => of(at(self.call.sent.value()?, path)?.as_str()?),
+            Account::Caller => who.and(self.call.credential.as_deref()).and_then(of),
+            Account::Unknown => None,
+        }
+    }
+
+    /// `Set-Cookie` as recorded: credentials made anew, and cookies that are taken away (RFC 6265 §3.1).
+    fn cookies(&self, sample: &Sample, issued: &[(&IssuedAt, String)]) -> Vec<(String, String)> {
+        let field = |value: String| ("set-cookie".to_owned(), value);
+        let mut out = Vec::new();
+        for (name, value, attributes) in set_cookies(&sample.headers) {
+            let own = issued.iter().find(|(at, _)| matches!(at, IssuedAt::Cookie(cookie) if cookie == name));
+            match own {
+                Some((_, token)) => out.push(field(format!("{name}={token};{attributes}"))),
+                None if value.len() < MIN_CREDENTIAL => out.push(field(format!("{name}={value};{attributes}"))),
+                None => {}
+            }
+        }
+        out
     }
 
     fn headers(

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::classes::Classes;
-use super::trace::{Call, Place};
+use super::trace::{Call, Carriers, Place};
 use super::value::TimeForm;
 use super::world::World;
 
@@ -21,6 +21,8 @@ pub struct Behaviour {
     pub(super) token_fields: BTreeSet<(usize, String)>,
     /// Fields whose value depends on who looks.
     pub(super) viewer_fields: BTreeSet<(usize, String)>,
+    pub(super) carriers: Carriers,
+    pub(super) door: Door,
     pub(super) id_rules: Vec<IdRule>,
     /// By endpoint id, the number that the classes know an endpoint by.
     pub(super) endpoints: HashMap<String, usize>,
@@ -50,6 +52,71 @@ pub(super) struct Rule {
     /// Calls that named an unknown row and were answered as if it existed.
     pub(super) open_world: u32,
     pub(super) headers: Vec<(String, HeaderRule)>,
+    /// Credentials that good answers give out beside rows.
+    pub(super) issues: Vec<Issue>,
+    /// A good call ends the session it was made in.
+    pub(super) ends_session: bool,
+}
+
+/// What becomes of a credential that was never seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// The API gives credentials out and refuses others.
+    Issued,
+    /// A few are known from the start, and no other one was ever accepted.
+    Fixed,
+    /// Clients bring their own, and new ones were accepted.
+    #[default]
+    Any,
+}
+
+/// How callers are known.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Door {
+    pub(super) trust: Trust,
+    pub(super) basic: Option<Basic>,
+}
+
+/// Where the name and the password of `Authorization: Basic` are kept: fields (shown or hidden) of a class.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Basic {
+    pub(super) class: usize,
+    pub(super) name: String,
+    pub(super) secret: String,
+}
+
+/// A credential in an answer.
+#[derive(Debug, Clone)]
+pub(super) struct Issue {
+    pub(super) at: IssuedAt,
+    pub(super) account: Account,
+    /// An account that asks again gets the one it has.
+    pub(super) repeats: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum IssuedAt {
+    /// A member of the body.
+    Body(Vec<String>),
+    /// A cookie of this name.
+    Cookie(String),
+}
+
+/// Whose the issued credential is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Account {
+    /// The row that the answer shows.
+    Shown,
+    /// The row whose fields equal these members of the body: `(body path, field)`.
+    Named {
+        class: usize,
+        pairs: Vec<(Vec<String>, String)>,
+    },
+    /// The holder of the credential that the body has here.
+    Holder(Vec<String>),
+    /// The caller's own.
+    Caller,
+    Unknown,
 }
 
 /// One recorded answer with the call it answered.

@@ -14,15 +14,14 @@ pub(super) struct Subject<'a> {
     pub(super) params: &'a [Option<usize>],
     /// The class whose rows the answers show.
     pub(super) class: Option<usize>,
-    pub(super) lookup: Option<&'a [(Vec<String>, String)]>,
+    /// What the body names a row by, and the class of that row.
+    pub(super) lookup: Option<(usize, &'a [(Vec<String>, String)])>,
 }
 
 pub(super) fn holds(cause: &Cause, world: &World, subject: &Subject<'_>, call: &Call, who: Option<&str>) -> bool {
     match cause {
         Cause::NoCredential => call.credential.is_none(),
-        Cause::BadCredential => {
-            call.credential.as_ref().is_some_and(|credential| !world.sessions.contains_key(credential))
-        }
+        Cause::BadCredential => call.credential.is_some() && who.is_none(),
         Cause::BadQuery(name) => call.query(name).is_some_and(|text| text.parse::<u64>().is_err()),
         Cause::Malformed => call.sent == Sent::Malformed,
         Cause::Unknown(slot) => {
@@ -56,10 +55,7 @@ pub(super) fn holds(cause: &Cause, world: &World, subject: &Subject<'_>, call: &
                 .map(|(_, key)| key.as_str());
             taken(world, class, field, value, own.or(who.filter(|_| call.method != "POST")))
         }
-        Cause::NoSuch => match (subject.lookup, subject.class) {
-            (Some(pairs), Some(class)) => looked_up(world, class, pairs, call).is_none(),
-            _ => false,
-        },
+        Cause::NoSuch => subject.lookup.is_some_and(|(class, pairs)| looked_up(world, class, pairs, call).is_none()),
     }
 }
 

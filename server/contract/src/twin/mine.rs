@@ -3,6 +3,7 @@
 //! Two passes over the trace in the order of time. The first finds out which fields depend on who looks. The second
 //! replays the world and notes, at each exchange, what the candidates would have said.
 
+mod auth;
 mod copies;
 mod headers;
 mod lists;
@@ -20,9 +21,9 @@ use serde_json::{Map, Value};
 use super::behaviour::{Behaviour, Effect, IdRule, Part, Rule, Sample, Selector};
 use super::classes::{Classes, SiteId};
 use super::select::caller;
-use super::trace::{Place, Seen, Trace};
+use super::trace::{Carriers, Place, Seen, Trace};
 use super::value::{Pattern, Step};
-use super::world::{FieldId, Relations, Row, RowId, Sessions, Shown, World};
+use super::world::{FieldId, Relations, Row, RowId, Shown, World};
 use super::{Journal, trace};
 use crate::Contract;
 
@@ -35,15 +36,16 @@ impl Behaviour {
     pub fn mine(journal: &Journal, contract: &Contract) -> Self {
         let trace = Trace::read(journal, contract);
         let classes = Classes::discover(&trace);
-        let (sessions, token_fields) = sessions(&trace, &classes);
-        let viewer_fields = viewer_fields(&trace, &classes, &sessions, &token_fields);
-        let past = Past::replay(&trace, &classes, sessions, &viewer_fields, &token_fields);
+        let auth = auth::Auth::find(&trace, &classes);
+        let viewer_fields = viewer_fields(&trace, &classes, &auth);
+        let past = Past::replay(&trace, &classes, &auth, &viewer_fields);
         let facts = Facts {
             trace: &trace,
             classes: &classes,
             past: &past,
             viewer_fields: &viewer_fields,
-            token_fields: &token_fields,
+            token_fields: &auth.token_fields,
+            auth: &auth,
         };
         let id_rules = plans::id_rules(&facts);
         let mut rules: HashMap<String, Rule> = (0..trace.endpoints.len())
@@ -51,13 +53,15 @@ impl Behaviour {
             .collect();
         refusals::share(&facts, &mut rules);
         Self {
-            unknown_path: unknown_path(journal, contract),
+            unknown_path: unknown_path(journal, contract, &trace.carriers),
+            door: auth.door,
             world: past.world,
             rules,
             id_rules,
-            token_fields,
+            token_fields: auth.token_fields,
             viewer_fields,
             endpoints: trace.endpoints.iter().enumerate().map(|(at, place)| (place.id.clone(), at)).collect(),
+            carriers: trace.carriers,
             classes,
         }
     }
@@ -76,6 +80,7 @@ struct Facts<'t> {
     past: &'t Past,
     viewer_fields: &'t BTreeSet<FieldId>,
     token_fields: &'t BTreeSet<FieldId>,
+    auth: &'t auth::Auth,
 }
 
 /// The row that an exchange was about (the outermost one it showed outside of lists), before and after.
@@ -102,15 +107,10 @@ struct Past {
 }
 
 impl Past {
-    fn replay(
-        trace: &Trace,
-        classes: &Classes,
-        sessions: Sessions,
-        viewer_fields: &BTreeSet<FieldId>,
-        token_fields: &BTreeSet<FieldId>,
-    ) -> Self {
+    fn replay(trace: &Trace, classes: &Classes, auth: &auth::Auth, viewer_fields: &BTreeSet<FieldId>) -> Self {
+        let token_fields = &auth.token_fields;
         let mut world = World::new(classes);
-        world.sessions = Arc::new(sessions);
+        world.sessions = Arc::new(auth.sessions.clone());
         let mut past = Self {
             lists: lists::Probes::new(trace, classes, viewer_fields),
             causes: refusals::Probes::new(trace, classes),
@@ -120,7 +120,7 @@ impl Past {
             world: World::default(),
         };
         for (step, seen) in trace.seen.iter().enumerate() {
-            let who = caller(&world, &seen.call);
+            let who = caller(&world, &auth.door, &seen.call);
             let known = classes.params[seen.endpoint].iter().zip(&seen.call.params);
             past.known.push(
                 known.map(|(class, key)| class.map(|class| world.tables[class].rows.contains_key(key))).collect(),
@@ -148,10 +148,32 @@ impl Past {
             }
             past.lists.look(step, seen, &world, classes, who.as_deref());
             forget_deleted(&mut world, seen, &trace.endpoints[seen.endpoint], classes);
+            if auth.ends.contains(&seen.endpoint)
+                && let Some(credential) = seen.call.credential.as_ref().filter(|_| seen.status < 400)
+            {
+                Arc::make_mut(&mut world.sessions).remove(credential);
+            }
             past.callers.push(who);
         }
         past.world = world;
         past
+    }
+
+    /// A row as it was last seen, deleted or not.
+    fn last(&self, id: &RowId) -> Option<&Row> {
+        let event = || self.events.iter().rev().find(|event| event.class == id.0 && event.key == id.1);
+        self.world.row(id).or_else(|| event().map(|event| event.after.as_ref()))
+    }
+
+    /// The rows of a class, those that writes made and others removed included.
+    fn ever(&self, class: usize) -> impl Iterator<Item = &Row> {
+        let events = self.events.iter().filter(move |event| event.class == class).map(|event| event.after.as_ref());
+        self.world.tables[class].rows.values().map(AsRef::as_ref).chain(events)
+    }
+
+    /// The fields, shown and hidden, that rows of a class have.
+    fn fields_of(&self, class: usize) -> BTreeSet<String> {
+        self.ever(class).flat_map(|row| row.fields.keys().chain(row.hidden.keys()).cloned()).collect()
     }
 }
 
@@ -204,86 +226,19 @@ pub(super) fn forget_deleted(world: &mut World, seen: &Seen, place: &Place, clas
     }
 }
 
-/// Credentials that were seen to be valid, the accounts they stand for, and the fields that issue them.
-fn sessions(trace: &Trace, classes: &Classes) -> (Sessions, BTreeSet<FieldId>) {
-    let used: HashSet<&str> = trace.seen.iter().filter_map(|seen| seen.call.credential.as_deref()).collect();
-    let (mut sessions, mut fields) = (BTreeMap::new(), BTreeSet::new());
-    for seen in trace.seen.iter().filter(|seen| seen.ok()) {
-        if let Some(reply) = &seen.reply {
-            let mut issue =
-                Issue { used: &used, classes, endpoint: seen.endpoint, sessions: &mut sessions, fields: &mut fields };
-            issue.walk(reply, &Pattern::default(), None);
-        }
-    }
-    let refused: HashSet<&str> = trace
-        .seen
-        .iter()
-        .filter(|seen| seen.status == 401)
-        .filter_map(|seen| seen.call.credential.as_deref())
-        .collect();
-    for seen in trace.seen.iter().filter(|seen| seen.ok()) {
-        if let Some(credential) =
-            seen.call.credential.as_ref().filter(|credential| !refused.contains(credential.as_str()))
-        {
-            sessions.entry(credential.clone()).or_insert(None);
-        }
-    }
-    (sessions, fields)
-}
-
-struct Issue<'a> {
-    used: &'a HashSet<&'a str>,
-    classes: &'a Classes,
-    endpoint: usize,
-    sessions: &'a mut Sessions,
-    fields: &'a mut BTreeSet<FieldId>,
-}
-
-impl Issue<'_> {
-    fn walk(&mut self, value: &Value, pattern: &Pattern, row: Option<&RowId>) {
-        match value {
-            Value::Object(object) => {
-                let class = self.classes.site(self.endpoint, pattern);
-                let own = class.and_then(|class| {
-                    let key = super::value::key_text(object.get(&self.classes.all[class].key)?)?;
-                    Some((class, key))
-                });
-                for (name, inner) in object {
-                    if let (Some(text), Some((class, _))) = (inner.as_str(), &own)
-                        && text.len() >= 8
-                        && self.used.contains(text)
-                    {
-                        self.fields.insert((*class, name.clone()));
-                    }
-                    self.walk(inner, &pattern.key(name), own.as_ref().or(row));
-                }
-            }
-            Value::Array(items) => items.iter().for_each(|item| self.walk(item, &pattern.each(), row)),
-            Value::String(text) if text.len() >= 8 && self.used.contains(text.as_str()) => {
-                self.sessions.insert(text.clone(), row.cloned());
-            }
-            _ => {}
-        }
-    }
-}
-
 /// A boolean field as one answer showed it: exchange, row, who looked, value.
 type Sighting = (usize, String, Option<String>, bool);
 /// Takes the class, the key and the object of a row.
 pub(super) type NoteRow<'a> = dyn FnMut(usize, String, &Map<String, Value>) + 'a;
 
 /// Boolean fields that some call switches and whose value is better told by who looks than by the row alone.
-fn viewer_fields(
-    trace: &Trace,
-    classes: &Classes,
-    sessions: &Sessions,
-    token_fields: &BTreeSet<FieldId>,
-) -> BTreeSet<FieldId> {
+fn viewer_fields(trace: &Trace, classes: &Classes, auth: &auth::Auth) -> BTreeSet<FieldId> {
+    let token_fields = &auth.token_fields;
     let mut sightings: BTreeMap<FieldId, Vec<Sighting>> = BTreeMap::new();
     let mut world = World::new(classes);
-    world.sessions = Arc::new(sessions.clone());
+    world.sessions = Arc::new(auth.sessions.clone());
     for (step, seen) in trace.seen.iter().enumerate() {
-        let who = caller(&world, &seen.call);
+        let who = caller(&world, &auth.door, &seen.call);
         let Some(reply) = seen.reply.as_ref().filter(|_| seen.ok()) else { continue };
         let mut note = |class: usize, key: String, object: &Map<String, Value>| {
             for (field, value) in object {
@@ -366,7 +321,10 @@ fn rule(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Rule {
     let open_world = target.map_or(0, |(_, slot)| {
         good.iter().filter(|(step, _)| facts.past.known[*step].get(slot) == Some(&Some(false))).count()
     });
+    let shows_row = parts.iter().any(|(_, part)| matches!(part, Part::Row { .. }));
     Rule {
+        issues: facts.auth.issues(facts.trace, facts.past, endpoint, shows_row),
+        ends_session: facts.auth.ends.contains(&endpoint),
         status,
         headers: headers::mine(&good, &parts, &effect),
         samples: match status_slot {
@@ -441,12 +399,12 @@ fn commonest<T: Ord + Copy>(values: impl Iterator<Item = T>) -> Option<T> {
 }
 
 /// What the API answered to paths that are no endpoint.
-fn unknown_path(journal: &Journal, contract: &Contract) -> Option<Sample> {
+fn unknown_path(journal: &Journal, contract: &Contract, carriers: &Carriers) -> Option<Sample> {
     let strange = journal.exchanges().filter(|exchange| {
         exchange.response.status == 404 && contract.find(&exchange.request.method, exchange.request.path()).is_none()
     });
     let last = strange.last()?;
-    let call = trace::Call::read(&last.request, vec![], last.received_at_ms);
+    let call = trace::Call::read(&last.request, vec![], last.received_at_ms, carriers);
     let body = serde_json::from_slice(&last.response.body.bytes).ok();
     Some(Sample {
         call,

@@ -16,9 +16,9 @@ impl State {
         let id = &hit.endpoint.id.0;
         let (Some(endpoint), Some(rule)) = (behaviour.endpoints.get(id), behaviour.rules.get(id)) else { return };
         let params = hit.parameters.iter().map(|(_, value)| value.clone().into_owned()).collect();
-        let seen = seen(exchange, *endpoint, params);
+        let seen = seen(exchange, *endpoint, params, &behaviour.carriers);
         let classes = &behaviour.classes;
-        let who = caller(&self.world, &seen.call);
+        let who = caller(&self.world, &behaviour.door, &seen.call);
         let shown = self.world.observe(&seen, classes, &behaviour.viewer_fields, who.as_deref());
         let outer = shown.iter().find(|shown| {
             !shown.pattern.has_each()

@@ -5,16 +5,32 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::behaviour::{Filter, ListRule, Order, PageRole, Scope};
+use super::behaviour::{Basic, Door, Filter, ListRule, Order, PageRole, Scope, Trust};
 use super::trace::Call;
 use super::value::{key_text, names, scalar_text};
 use super::world::{Row, World};
 
 /// The account (or, without one, the credential) a call is made with; `None` for an unknown credential or none.
-pub(super) fn caller(world: &World, call: &Call) -> Option<String> {
+pub(super) fn caller(world: &World, door: &Door, call: &Call) -> Option<String> {
     let credential = call.credential.as_ref()?;
-    let session = world.sessions.get(credential)?;
-    Some(session.as_ref().map_or_else(|| credential.clone(), |(_, key)| key.clone()))
+    if let (Some((name, secret)), Some(basic)) = (&call.basic, &door.basic) {
+        return by_password(world, basic, name, secret);
+    }
+    match world.sessions.get(credential) {
+        Some(Some((_, key))) => Some(key.clone()),
+        None if door.trust != Trust::Any => None,
+        _ => Some(credential.clone()),
+    }
+}
+
+/// The key of the row with this name and this password.
+fn by_password(world: &World, basic: &Basic, name: &str, secret: &str) -> Option<String> {
+    let own = |row: &Row, field: &str| row.fields.get(field).or_else(|| row.hidden.get(field)).and_then(key_text);
+    let mut rows = world.tables.get(basic.class)?.rows.iter();
+    let is = |row: &Row| {
+        own(row, &basic.name).as_deref() == Some(name) && own(row, &basic.secret).as_deref() == Some(secret)
+    };
+    rows.find(|(_, row)| is(row)).map(|(key, _)| key.clone())
 }
 
 /// The value at a path of a row, embedded rows included; the path to an embedded row gives its key.

@@ -27,6 +27,15 @@ impl Pattern {
         Self(steps)
     }
 
+    /// The member names, where no array is on the way.
+    pub(super) fn names(&self) -> Option<Vec<String>> {
+        let name = |step: &Step| match step {
+            Step::Key(name) => Some(name.clone()),
+            Step::Each => None,
+        };
+        self.0.iter().map(name).collect()
+    }
+
     pub(super) fn has_each(&self) -> bool {
         self.0.contains(&Step::Each)
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 
 use super::{Facts, sample};
-use crate::twin::behaviour::{Cause, RefusalRule, Rule, Selector};
+use crate::twin::behaviour::{Account, Cause, RefusalRule, Rule, Selector};
 use crate::twin::causes::{self, Subject};
 use crate::twin::classes::Classes;
 use crate::twin::trace::{Seen, Sent, Trace};
@@ -60,7 +60,13 @@ pub(super) fn mine(facts: &Facts<'_>, endpoint: usize) -> Vec<RefusalRule> {
             _ => None,
         });
     let class = super::outer_sites(facts.classes, endpoint).first().map(|(_, class)| *class);
-    let subject = Subject { params: &facts.classes.params[endpoint], class, lookup: lookup.as_deref() };
+    let issues = facts.auth.issues(facts.trace, facts.past, endpoint, class.is_some());
+    let named = issues.iter().find_map(|issue| match &issue.account {
+        Account::Named { class, pairs } => Some((*class, pairs.as_slice())),
+        _ => None,
+    });
+    let lookup = class.zip(lookup.as_deref()).or(named);
+    let subject = Subject { params: &facts.classes.params[endpoint], class, lookup };
     let mut tally: BTreeMap<Cause, (u32, u32)> = BTreeMap::new();
     let mut steps = Vec::new();
     for (step, world, who) in kept {
