@@ -10,6 +10,8 @@ mod names;
 use std::path::Path;
 use std::{fs, io};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use understudy_contract::{Body, Exchange, Headers, Request};
@@ -178,10 +180,26 @@ impl Redactor {
     }
 
     /// The scheme word stays, so that the twin knows the dialect.
+    /// Of `Basic` (RFC 7617 §2) the user's name stays, too: the password is the secret, and its token is the one that the
+    /// same password has in a body.
     fn authorization(&self, value: &str) -> String {
         match value.trim().split_once(' ') {
+            Some((scheme, credential)) if scheme.eq_ignore_ascii_case("basic") => {
+                format!("{scheme} {}", self.basic(credential.trim()))
+            }
             Some((scheme, credential)) => format!("{scheme} {}", self.token(credential.trim())),
             None => self.token(value.trim()),
+        }
+    }
+
+    fn basic(&self, credential: &str) -> String {
+        let pair = BASE64_STANDARD.decode(credential).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        match pair.as_deref().and_then(|pair| pair.split_once(':')) {
+            // Without a password the name is an API key.
+            Some((user, password)) if !password.is_empty() => {
+                BASE64_STANDARD.encode(format!("{user}:{}", self.token(password)))
+            }
+            _ => self.token(credential),
         }
     }
 
@@ -312,6 +330,18 @@ mod tests {
             text(&body.body),
             format!(r#"{{"user": {{"token" : "{token}", "password":"{}", "name":"token"}}}}"#, r.token("x\"y"))
         );
+    }
+
+    #[test]
+    fn of_basic_only_the_password_goes() {
+        let redactor = redactor();
+        let basic = |pair: &str| format!("Basic {}", BASE64_STANDARD.encode(pair));
+        let header = basic("amber:tulip-9");
+        let mut sent = request("/", &[("authorization", &header)], r#"{"password":"tulip-9"}"#);
+        redactor.request(&mut sent);
+        let token = redactor.token("tulip-9");
+        assert_eq!(sent.headers.get("authorization"), Some(basic(&format!("amber:{token}")).as_str()));
+        assert_eq!(text(&sent.body), format!(r#"{{"password":"{token}"}}"#));
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod observe;
 mod rehearse;
 mod select;
 mod show;
+mod template;
 mod told;
 mod trace;
 mod value;

@@ -1,10 +1,13 @@
 //! The twin beside the truth: a small API is recorded on random journeys, then both go on from the same state with fresh
 //! data and must say the same.
 
+mod stage;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
-use understudy_contract::twin::{Answer, Behaviour, Context, Journal, Refusal, State, answer};
-use understudy_contract::{Body, Contract, Exchange, Headers, Model, Request, Response};
+use stage::{Recording, Reply, play, request};
+use understudy_contract::twin::{Behaviour, Refusal, State};
+use understudy_contract::{Contract, Headers, Request};
 
 /// A library: books with counted ids, and the reviews of each book. Lists are filtered and paged.
 #[derive(Default)]
@@ -14,8 +17,6 @@ struct Library {
     books_made: i64,
     reviews_made: i64,
 }
-
-type Reply = (u16, Value);
 
 fn number(value: &Value) -> String {
     value.to_string()
@@ -138,48 +139,10 @@ fn next_call(draw: &mut Draw, ids: &[i64]) -> (&'static str, String, Option<Valu
     }
 }
 
-fn request(method: &str, target: &str, body: Option<&Value>) -> Request {
-    let content = body.map(|_| ("content-type".to_owned(), "application/json".to_owned()));
-    Request {
-        method: method.into(),
-        target: target.into(),
-        headers: Headers(content.into_iter().collect()),
-        body: Body { bytes: body.map(|body| Bytes::from(body.to_string())).unwrap_or_default(), truncated: false },
-    }
-}
-
-struct Recording {
-    model: Model,
-    journal: Journal,
-    id: u64,
-}
-
-impl Recording {
-    fn note(&mut self, request: Request, (status, body): &Reply) {
-        self.id += 1;
-        let empty = body.is_null();
-        let headers = (!empty).then(|| ("content-type".to_owned(), "application/json".to_owned()));
-        let response = Response {
-            status: *status,
-            headers: Headers(headers.into_iter().collect()),
-            body: Body { bytes: if empty { Bytes::new() } else { body.to_string().into() }, truncated: false },
-        };
-        let exchange = Exchange {
-            id: self.id,
-            received_at_ms: 1_750_000_000_000 + self.id * 50,
-            latency_us: 900,
-            request,
-            response,
-        };
-        self.model.learn(&exchange);
-        self.journal.push(exchange);
-    }
-}
-
 /// A library with its recording of so many random calls.
 fn recorded(seed: u64, calls: usize) -> (Library, Contract, Behaviour, Vec<i64>) {
     let (mut library, mut draw, mut ids) = (Library::default(), Draw(seed), Vec::new());
-    let mut recording = Recording { model: Model::default(), journal: Journal::default(), id: 0 };
+    let mut recording = Recording::default();
     for _ in 0..calls {
         let (method, target, body) = next_call(&mut draw, &ids);
         let reply = library.call(method, &target, body.as_ref());
@@ -191,17 +154,6 @@ fn recorded(seed: u64, calls: usize) -> (Library, Contract, Behaviour, Vec<i64>)
     let contract = recording.model.contract();
     let behaviour = Behaviour::mine(&recording.journal, &contract);
     (library, contract, behaviour, ids)
-}
-
-fn play(contract: &Contract, behaviour: &Behaviour, state: &mut State, request: &Request) -> Result<Answer, Refusal> {
-    let mint = |nonce: u64| format!("rd_{nonce:024x}");
-    answer(
-        contract,
-        behaviour,
-        state,
-        request,
-        &Context { now_ms: 1_760_000_000_000, seed: 1, min_confidence: 0.0, mint: &mint },
-    )
 }
 
 #[test]
@@ -273,7 +225,7 @@ fn a_path_that_was_never_seen_is_refused_with_the_reason() {
 
 /// What a recording of these calls makes the twin say to one more: `(method, target, media type, body, status, answer)`.
 fn after(calls: &[(&str, &str, &str, &str, u16, &str)], asked: &Request) -> (u16, String) {
-    let mut recording = Recording { model: Model::default(), journal: Journal::default(), id: 0 };
+    let mut recording = Recording::default();
     for (method, target, kind, body, status, reply) in calls {
         let mut request = request(method, target, None);
         request.headers = Headers(vec![("content-type".to_owned(), (*kind).to_owned())]);
@@ -310,7 +262,7 @@ fn json_and_forms_are_echoed_each_in_its_place() {
 
 #[test]
 fn reading_an_unseen_id_changes_nothing() {
-    let mut recording = Recording { model: Model::default(), journal: Journal::default(), id: 0 };
+    let mut recording = Recording::default();
     let item = |id: u64| json!({"id": id, "name": format!("thing {id}")});
     for id in 1..=4 {
         recording.note(request("GET", &format!("/things/{id}"), None), &(200, item(id)));

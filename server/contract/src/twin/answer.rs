@@ -156,6 +156,8 @@ struct Done {
     imagined: bool,
     /// A row that was only read and is told the same way each time; it is in no table.
     passing: Option<Row>,
+    /// The path named no row before this call.
+    created: bool,
 }
 
 impl<'a> Play<'a> {
@@ -249,14 +251,28 @@ impl<'a> Play<'a> {
                     self.state.world.table_mut(*class).put(id.1.clone(), row);
                 }
                 let key = writing.update(self.state, *class, &id.1, plan);
-                Done { row: Some((*class, key)), imagined, passing: None }
+                Done { row: Some((*class, key)), imagined, ..Done::default() }
+            }
+            Effect::Put { class, slot, create, update, .. } => {
+                let Some(key) = self.call.params.get(*slot) else { return Done::default() };
+                let id = (*class, key.clone());
+                if self.state.world.row(&id).is_some() {
+                    let key = writing.update(self.state, *class, key, update);
+                    return Done { row: Some((*class, key)), ..Done::default() };
+                }
+                let number = self.state.world.tables[*class].rows.values().any(|row| row.key.is_number());
+                let value =
+                    key.parse::<i64>().ok().filter(|_| number).map_or_else(|| Value::from(key.clone()), Value::from);
+                let key = writing.create_as(self.state, *class, create, value);
+                Done { row: Some((*class, key)), created: true, ..Done::default() }
             }
             Effect::Delete { class, slot } => {
-                if let Some(key) = self.call.params.get(*slot) {
-                    self.state.world.table_mut(*class).remove(key);
-                    self.state.mark(*class, key);
-                }
-                Done::default()
+                let Some(key) = self.call.params.get(*slot) else { return Done::default() };
+                let id = (*class, key.clone());
+                let passing = self.state.world.row(&id).cloned().or_else(|| self.imagine(&id));
+                self.state.world.table_mut(*class).remove(key);
+                self.state.mark(*class, key);
+                Done { row: Some(id), passing, ..Done::default() }
             }
             Effect::Nothing => {
                 let row = self.rule.parts.iter().find_map(|(_, part)| match part {
@@ -266,7 +282,7 @@ impl<'a> Play<'a> {
                     _ => None,
                 });
                 let passing = row.as_ref().and_then(|id| self.imagine(id));
-                Done { row, imagined: passing.is_some(), passing }
+                Done { row, imagined: passing.is_some(), passing, ..Done::default() }
             }
         }
     }
@@ -343,7 +359,11 @@ impl<'a> Play<'a> {
             }
             answer.body = write_json(&body, &sample.raw);
         }
-        answer.status = rule.status;
+        answer.status = match &rule.effect {
+            Effect::Put { created_status, .. } if done.created => *created_status,
+            Effect::Put { updated_status, .. } => *updated_status,
+            _ => rule.status,
+        };
         answer.headers = self.headers(sample, &answer.body, done, total, window);
         answer.headers.0.extend(self.cookies(sample, &issued));
         if let Some(not_modified) = self.not_modified(&answer) {
@@ -511,7 +531,10 @@ impl<'a> Play<'a> {
         let name = |class: usize| self.behaviour.classes.all[class].name.as_str();
         match (&self.rule.effect, &done.row, total) {
             (Effect::Create { .. }, Some((class, key)), _) => format!("created {}/{key}", name(*class)),
-            (Effect::Update { .. }, Some((class, key)), _) => format!("changed {}/{key}", name(*class)),
+            (Effect::Put { .. }, Some((class, key)), _) if done.created => format!("created {}/{key}", name(*class)),
+            (Effect::Put { .. } | Effect::Update { .. }, Some((class, key)), _) => {
+                format!("changed {}/{key}", name(*class))
+            }
             (Effect::Delete { class, slot }, ..) => {
                 format!("deleted {}/{}", name(*class), self.call.params.get(*slot).map_or("", String::as_str))
             }

@@ -151,9 +151,28 @@ pub(super) enum HeaderRule {
 #[derive(Debug, Clone)]
 pub(super) enum Effect {
     Nothing,
-    Create { class: usize, plan: Plan },
-    Update { class: usize, selector: Selector, plan: Plan },
-    Delete { class: usize, slot: usize },
+    Create {
+        class: usize,
+        plan: Plan,
+    },
+    Update {
+        class: usize,
+        selector: Selector,
+        plan: Plan,
+    },
+    /// Creates the row that the path names, or changes it where it is there already (RFC 9110 §9.3.4).
+    Put {
+        class: usize,
+        slot: usize,
+        create: Plan,
+        created_status: u16,
+        update: Plan,
+        updated_status: u16,
+    },
+    Delete {
+        class: usize,
+        slot: usize,
+    },
 }
 
 /// Which row an answer is about.
@@ -174,7 +193,8 @@ pub(super) enum Selector {
 pub(super) struct Plan {
     /// Where in the body the row's members are.
     pub(super) wrapper: Vec<String>,
-    pub(super) fields: Vec<(String, FieldPlan)>,
+    /// By the path of the field in the row.
+    pub(super) fields: Vec<(Vec<String>, FieldPlan)>,
     /// Members that were never seen are stored too, as the API stores whatever it gets.
     pub(super) open: bool,
     /// Fields that are not sent are lost.
@@ -186,6 +206,10 @@ pub(super) struct Plan {
 pub(super) struct FieldPlan {
     /// Copied from this member of the payload, when it is sent.
     pub(super) sent: Option<Vec<String>>,
+    /// A value that was shown: a form sends texts, the row has numbers and truths.
+    pub(super) like: Option<Value>,
+    /// The members sent are added to those that are there.
+    pub(super) merges: bool,
     pub(super) otherwise: Otherwise,
 }
 
@@ -216,8 +240,16 @@ pub(super) enum Otherwise {
         by: i64,
     },
     Add(i64),
+    /// The largest so far in this field, and one more.
+    Counter,
+    /// A field of the caller's account; the empty name is its key.
+    CallerField(String),
+    /// A value whose texts have slots: see [`super::template`].
+    Template(Value),
     /// Of the shape of one of these.
     Drawn(Vec<Value>),
+    /// Another one of the same shape with each write; a number in front goes up.
+    Fresh,
 }
 
 /// How new keys of a class come about.

@@ -8,6 +8,9 @@ use super::trace::{Call, Sent};
 use super::value::{at, key_text};
 use super::world::{Row, World};
 
+/// A member of a body, and the field of a row that it names.
+pub(super) type NamedBy = (Vec<String>, String);
+
 /// What a call is about, as far as its endpoint decides it.
 pub(super) struct Subject<'a> {
     /// The class whose keys each path parameter takes.
@@ -15,7 +18,7 @@ pub(super) struct Subject<'a> {
     /// The class whose rows the answers show.
     pub(super) class: Option<usize>,
     /// What the body names a row by, and the class of that row.
-    pub(super) lookup: Option<(usize, &'a [(Vec<String>, String)])>,
+    pub(super) lookup: Option<(usize, &'a [NamedBy])>,
 }
 
 pub(super) fn holds(cause: &Cause, world: &World, subject: &Subject<'_>, call: &Call, who: Option<&str>) -> bool {

@@ -353,7 +353,13 @@ fn found_by_links(trace: &Trace, sites: &Sites<'_>, links: &Links, groups: &mut 
         if !(list && id.pattern.0.len() <= 2 || creates) || site.fields.len() < 2 {
             continue;
         }
-        if let Some(key) = best_key(site, links) {
+        let inside = (0..id.pattern.0.len()).any(|end| {
+            let around = SiteId { endpoint: id.endpoint, pattern: Pattern(id.pattern.0[..end].to_vec()) };
+            groups.iter().any(|group| group.sites.contains(&around))
+        });
+        // Inside a row, objects that refer to rows of elsewhere (order lines) are a part of it and no rows.
+        let own = |key: &String| !inside || !(key.ends_with("_id") || key.len() > 2 && key.ends_with("Id"));
+        if let Some(key) = best_key(site, links).filter(own) {
             let mut group = Group::new(class_name(place), &key);
             group.add(id, site);
             groups.push(group);

@@ -202,15 +202,11 @@ pub(super) fn settle(
     }
     row.fields.retain(|field, _| !token_fields.contains(&(outer.class, field.clone())));
     let Some(body) = seen.call.sent.value().filter(|_| seen.call.method != "GET") else { return };
-    let wrapper = plans::wrapper(body);
+    let wrapper = plans::wrapper(body, &|name| row.shows(name));
     // A sign-in names a password too, but changes nothing: only what the row does not show and did not have is kept.
     let changes = created || matches!(seen.call.method.as_str(), "PUT" | "PATCH");
     for (name, value) in super::value::at(body, &wrapper).and_then(Value::as_object).into_iter().flatten() {
-        if !row.fields.contains_key(name)
-            && !row.refs.contains_key(name)
-            && !row.lists.contains_key(name)
-            && (changes || !row.hidden.contains_key(name))
-        {
+        if !row.shows(name) && (changes || !row.hidden.contains_key(name)) {
             row.hidden.insert(name.clone(), value.clone());
         }
     }

@@ -18,7 +18,7 @@ pub(super) struct Showing<'a> {
 }
 
 /// Share from which a field counts as always there.
-const ALWAYS: f64 = 0.98;
+const ALWAYS: f64 = 1.0;
 
 impl Showing<'_> {
     pub(super) fn row(&self, view: &View, key: &str, row: &Row) -> Value {
@@ -30,7 +30,9 @@ impl Showing<'_> {
             }
             let value = match &field.how {
                 Show::Stored => {
-                    row.fields.get(&field.name).cloned().or_else(|| self.missing(view.class, &field.name, field.share))
+                    // What was sent and is shown here only, where the answer to the write did not repeat it.
+                    let own = row.fields.get(&field.name).or_else(|| row.hidden.get(&field.name));
+                    own.cloned().or_else(|| self.missing(view.class, &field.name, field.share))
                 }
                 Show::Token => self.token.map(Value::from),
                 Show::Viewer => Some(Value::Bool(self.related(view.class, &field.name, key))),
@@ -40,10 +42,13 @@ impl Showing<'_> {
                         .map(|(id, other)| self.row(inner, &id.1, other))
                         .or_else(|| row.fields.get(&field.name).cloned())
                 }
-                Show::Refs(inner) => row.lists.get(&field.name).map(|(class, keys)| {
-                    let rows = keys.iter().filter_map(|key| Some((key, self.world.tables[*class].rows.get(key)?)));
-                    Value::Array(rows.map(|(key, other)| self.row(inner, key, other)).collect())
-                }),
+                Show::Refs(inner) => {
+                    let rows = row.lists.get(&field.name).map(|(class, keys)| {
+                        let rows = keys.iter().filter_map(|key| Some((key, self.world.tables[*class].rows.get(key)?)));
+                        Value::Array(rows.map(|(key, other)| self.row(inner, key, other)).collect())
+                    });
+                    rows.or_else(|| row.fields.get(&field.name).cloned())
+                }
                 Show::Join { view: inner, field: names } => Some(self.joined(inner, names, key)),
                 Show::Via { view: inner, field: names } => {
                     let other = row.fields.get(names).and_then(key_text);

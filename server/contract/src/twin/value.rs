@@ -77,6 +77,54 @@ pub(super) fn at<'v>(value: &'v Value, path: &[String]) -> Option<&'v Value> {
     path.iter().try_fold(value, |value, name| value.get(name))
 }
 
+/// The value at a path below an object.
+pub(super) fn within<'m>(object: &'m Map<String, Value>, path: &[String]) -> Option<&'m Value> {
+    let (first, rest) = path.split_first()?;
+    at(object.get(first)?, rest)
+}
+
+/// Puts a value at a path below an object; what is missing on the way is made.
+pub(super) fn plant(object: &mut Map<String, Value>, path: &[String], value: Value) {
+    match path {
+        [] => {}
+        [name] => drop(object.insert(name.clone(), value)),
+        [name, rest @ ..] => {
+            let inner = object.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
+            if !inner.is_object() {
+                *inner = Value::Object(Map::new());
+            }
+            if let Value::Object(inner) = inner {
+                plant(inner, rest, value);
+            }
+        }
+    }
+}
+
+/// A value that came as text, in the types of another one: `"7"` like 3 is 7.
+pub(super) fn retyped(value: &Value, like: &Value) -> Value {
+    match (value, like) {
+        (Value::String(text), Value::Number(_)) => {
+            serde_json::from_str::<serde_json::Number>(text).map_or_else(|_| value.clone(), Value::Number)
+        }
+        (Value::String(text), Value::Bool(_)) => match text.as_str() {
+            "true" | "1" | "on" => Value::Bool(true),
+            "false" | "0" | "off" => Value::Bool(false),
+            _ => value.clone(),
+        },
+        (Value::Object(object), Value::Object(own)) => {
+            let inner = |(name, value): (&String, &Value)| {
+                (name.clone(), own.get(name).map_or_else(|| value.clone(), |like| retyped(value, like)))
+            };
+            object.iter().map(inner).collect()
+        }
+        (Value::Array(items), Value::Array(own)) => match own.first() {
+            Some(like) => items.iter().map(|item| retyped(item, like)).collect(),
+            None => value.clone(),
+        },
+        _ => value.clone(),
+    }
+}
+
 /// Every scalar or array below an object, by member names, at most three levels deep.
 pub(super) fn leaf_paths(object: &Map<String, Value>) -> Vec<Vec<String>> {
     fn walk(object: &Map<String, Value>, path: &mut Vec<String>, out: &mut Vec<Vec<String>>) {

@@ -101,6 +101,8 @@ pub(super) struct Table {
     pub(super) next_seq: u64,
     /// The largest whole-number key that was ever seen.
     pub(super) top: i64,
+    /// The largest whole number that each field ever held.
+    pub(super) tops: BTreeMap<String, i64>,
     /// Keys that were deleted.
     pub(super) gone: BTreeSet<String>,
 }
@@ -109,6 +111,14 @@ impl Table {
     pub(super) fn put(&mut self, key: String, mut row: Row) {
         if let Some(n) = row.key.as_i64() {
             self.top = self.top.max(n);
+        }
+        for (field, value) in &row.fields {
+            if let Some(n) = value.as_i64() {
+                match self.tops.get_mut(field) {
+                    Some(top) => *top = n.max(*top),
+                    None => drop(self.tops.insert(field.clone(), n)),
+                }
+            }
         }
         if !self.rows.contains_key(&key) {
             row.seq = self.next_seq;
@@ -151,6 +161,13 @@ pub(super) struct Row {
     pub(super) created: bool,
     /// Order of creation within its table.
     pub(super) seq: u64,
+}
+
+impl Row {
+    /// Whether answers show a member of this name.
+    pub(super) fn shows(&self, name: &str) -> bool {
+        self.fields.contains_key(name) || self.refs.contains_key(name) || self.lists.contains_key(name)
+    }
 }
 
 /// One row shown by an answer.

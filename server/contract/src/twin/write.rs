@@ -3,8 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::behaviour::{Behaviour, FieldPlan, IdRule, Otherwise, Plan};
+use super::template::Slots;
 use super::trace::Call;
-use super::value::{at, hash, key_text, same_shape, slugify, write_time};
+use super::value::{TimeForm, at, hash, key_text, plant, retyped, same_shape, slugify, within, write_time};
 use super::world::{Row, RowId, State};
 
 /// One write with all it may depend on.
@@ -27,6 +28,12 @@ impl Writing<'_> {
     pub(super) fn create(&self, state: &mut State, class: usize, plan: &Plan) -> String {
         let payload = self.payload(plan);
         let key = self.new_key(state, class, plan, &payload);
+        self.create_as(state, class, plan, key)
+    }
+
+    /// Makes the row with this key.
+    pub(super) fn create_as(&self, state: &mut State, class: usize, plan: &Plan, key: Value) -> String {
+        let payload = self.payload(plan);
         let mut row = Row {
             key: key.clone(),
             parents: self.call.params.clone(),
@@ -73,16 +80,16 @@ impl Writing<'_> {
         // Counts look at relations as they were before this call switches them.
         let mut switches = Vec::new();
         let mut planned = std::collections::BTreeSet::new();
-        for (name, field) in &plan.fields {
-            planned.insert(name.as_str());
-            let key = *name == self.behaviour.classes.all[class].key;
-            if let Some(value) = field.sent.as_ref().and_then(|path| walk(payload, path)) {
-                if !(key && row.created && !row.fields.contains_key(name)) {
-                    row.fields.insert(name.clone(), value.clone());
+        for (path, field) in &plan.fields {
+            planned.extend(path.first().map(String::as_str));
+            let key = *path == [self.behaviour.classes.all[class].key.as_str()];
+            if let Some(value) = field.sent.as_ref().and_then(|path| within(payload, path)) {
+                if !(key && row.created && within(&row.fields, path).is_none()) {
+                    self.store(row, path, field, value);
                 }
                 continue;
             }
-            self.otherwise(state, class, plan, name, field, payload, row, &mut switches);
+            self.otherwise(state, class, plan, path, field, payload, row, &mut switches);
         }
         for (name, value) in payload.iter().filter(|(name, _)| !planned.contains(name.as_str())) {
             if plan.open {
@@ -98,18 +105,42 @@ impl Writing<'_> {
         }
     }
 
+    /// Keeps what was sent, in the types that the row has.
+    fn store(&self, row: &mut Row, path: &[String], field: &FieldPlan, value: &Value) {
+        let form = self.call.headers.media_type().as_deref() == Some("application/x-www-form-urlencoded");
+        let value = match &field.like {
+            Some(like) if form => retyped(value, like),
+            _ => value.clone(),
+        };
+        if value.is_null() && self.call.headers.media_type().as_deref() == Some("application/merge-patch+json") {
+            // RFC 7396 §2: null takes the member away.
+            uproot(&mut row.fields, path);
+            return;
+        }
+        let value = match (value, within(&row.fields, path)) {
+            (Value::Object(sent), Some(Value::Object(own))) if field.merges => {
+                let mut own = own.clone();
+                own.extend(sent);
+                Value::Object(own)
+            }
+            (value, _) => value,
+        };
+        plant(&mut row.fields, path, value);
+    }
+
     #[expect(clippy::too_many_arguments, reason = "one field of one row in one state; a struct would only rename them")]
     fn otherwise(
         &self,
         state: &State,
         class: usize,
         plan: &Plan,
-        name: &str,
+        path: &[String],
         field: &FieldPlan,
         payload: &Map<String, Value>,
         row: &mut Row,
         switches: &mut Vec<(String, bool)>,
     ) {
+        let name = path.last().map_or("", String::as_str);
         let value = match &field.otherwise {
             Otherwise::Keep | Otherwise::Key => return,
             Otherwise::Const(value) => value.clone(),
@@ -118,10 +149,31 @@ impl Writing<'_> {
                 text.parse::<i64>().ok().filter(|_| *number).map_or_else(|| Value::from(text.clone()), Value::from)
             }
             Otherwise::Now(form) => {
-                // A change never carries an older time than the one before it.
-                write_time(*form, self.now_ms)
+                let last = state.world.tables[class].tops.get(name);
+                match (form, last) {
+                    // Clients tell versions apart by it: two writes in one millisecond are still two.
+                    (TimeForm::Millis, Some(last)) => Value::from(self.now_ms.max(last + 1)),
+                    _ => write_time(*form, self.now_ms),
+                }
             }
-            Otherwise::Slug(path) => match walk(payload, path).and_then(Value::as_str) {
+            Otherwise::Counter => Value::from(state.world.tables[class].tops.get(name).map_or(1, |top| top + 1)),
+            Otherwise::CallerField(field) => {
+                let account = self.account(state);
+                let own = account.and_then(|row| if field.is_empty() { Some(&row.key) } else { row.fields.get(field) });
+                match own {
+                    Some(value) => value.clone(),
+                    None => return,
+                }
+            }
+            Otherwise::Template(template) => {
+                let key = key_text(&row.key).unwrap_or_default();
+                Slots { call: self.call, key: &key, who: self.who }.fill(template)
+            }
+            Otherwise::Fresh => match within(&row.fields, path).and_then(Value::as_str) {
+                Some(text) => Value::from(self.next_version(state, text)),
+                None => return,
+            },
+            Otherwise::Slug(path) => match within(payload, path).and_then(Value::as_str) {
                 Some(text) => Value::from(self.free_slug(state, class, text, key_text(&row.key).as_deref())),
                 None => return,
             },
@@ -144,7 +196,7 @@ impl Writing<'_> {
             }
             Otherwise::Count { relation, by } => {
                 let wanted = plan.fields.iter().find_map(|(field, plan)| match plan.otherwise {
-                    Otherwise::Relate(truth) if field == relation => Some(truth),
+                    Otherwise::Relate(truth) if field[..] == [relation.as_str()] => Some(truth),
                     _ => None,
                 });
                 let key = key_text(&row.key).unwrap_or_default();
@@ -158,7 +210,25 @@ impl Writing<'_> {
             Otherwise::Add(by) => Value::from(row.fields.get(name).and_then(Value::as_i64).unwrap_or(0) + by),
             Otherwise::Drawn(values) => self.drawn(state, name, values),
         };
-        row.fields.insert(name.to_owned(), value);
+        plant(&mut row.fields, path, value);
+    }
+
+    fn account<'s>(&self, state: &'s State) -> Option<&'s Row> {
+        let session = self.call.credential.as_ref().and_then(|credential| state.world.sessions.get(credential));
+        if let Some(Some(id)) = session {
+            return state.world.row(id);
+        }
+        let basic = self.behaviour.door.basic.as_ref().filter(|_| self.call.basic.is_some())?;
+        state.world.row(&(basic.class, self.who?.to_owned()))
+    }
+
+    /// Another text of the same shape; a number before the first dash goes up (`3-9f2c` follows `2-71ab`).
+    fn next_version(&self, state: &State, text: &str) -> String {
+        let seed = hash(&[text, &self.seed.to_string(), &state.answers.to_string()]);
+        match text.split_once('-').and_then(|(count, rest)| Some((count.parse::<u32>().ok()?, rest))) {
+            Some((count, rest)) if count < 1_000_000 => format!("{}-{}", count + 1, same_shape(rest, seed)),
+            _ => same_shape(text, seed),
+        }
     }
 
     /// One of the values seen; texts that never repeated are made anew in the same shape.
@@ -178,19 +248,23 @@ impl Writing<'_> {
 
     fn new_key(&self, state: &State, class: usize, plan: &Plan, payload: &Map<String, Value>) -> Value {
         let key_field = &self.behaviour.classes.all[class].key;
-        let planned = plan.fields.iter().find(|(name, _)| name == key_field).and_then(|(_, field)| field.sent.as_ref());
+        let planned = plan
+            .fields
+            .iter()
+            .find(|(path, _)| path[..] == [key_field.as_str()])
+            .and_then(|(_, field)| field.sent.as_ref());
         let sent =
-            planned.and_then(|path| walk(payload, path)).or_else(|| payload.get(key_field).filter(|_| plan.open));
+            planned.and_then(|path| within(payload, path)).or_else(|| payload.get(key_field).filter(|_| plan.open));
         if let Some(value) = sent.filter(|value| key_text(value).is_some()) {
             return value.clone();
         }
         let table = &state.world.tables[class];
         match self.behaviour.id_rules.get(class) {
             Some(IdRule::Slug(path)) => {
-                let text = walk(payload, path).and_then(Value::as_str).unwrap_or("item");
+                let text = within(payload, path).and_then(Value::as_str).unwrap_or("item");
                 Value::from(self.free_slug(state, class, text, None))
             }
-            Some(IdRule::Sent(path)) => walk(payload, path).cloned().unwrap_or_else(|| Value::from(table.top + 1)),
+            Some(IdRule::Sent(path)) => within(payload, path).cloned().unwrap_or_else(|| Value::from(table.top + 1)),
             Some(IdRule::Shape(sample)) => {
                 let mut seed = hash(&[key_field, &self.seed.to_string(), &state.answers.to_string()]);
                 loop {
@@ -217,9 +291,16 @@ impl Writing<'_> {
     }
 }
 
-fn walk<'p>(payload: &'p Map<String, Value>, path: &[String]) -> Option<&'p Value> {
-    let (first, rest) = path.split_first()?;
-    at(payload.get(first)?, rest)
+fn uproot(object: &mut Map<String, Value>, path: &[String]) {
+    match path {
+        [] => {}
+        [name] => drop(object.shift_remove(name)),
+        [name, rest @ ..] => {
+            if let Some(Value::Object(inner)) = object.get_mut(name) {
+                uproot(inner, rest);
+            }
+        }
+    }
 }
 
 /// A row for a key that was never seen, where the API is known to have more rows than were seen: like another one, and

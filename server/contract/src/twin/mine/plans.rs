@@ -6,20 +6,27 @@ use serde_json::{Map, Value};
 
 use super::{Event, Facts, selector_holds};
 use crate::twin::behaviour::{Effect, FieldPlan, IdRule, Otherwise, Plan, Selector};
-use crate::twin::trace::Call;
-use crate::twin::value::{Pattern, at, key_text, leaf_paths, names, read_time, slugify};
+use crate::twin::template::Slots;
+use crate::twin::trace::{Call, Seen};
+use crate::twin::value::{Pattern, at, key_text, leaf_paths, names, read_time, slugify, within};
+use crate::twin::world::Row;
 
 /// A time this close to the exchange is the API's "now"; clocks differ.
 const NOW_WITHIN_MS: i64 = 90_000;
 /// Share of the events that an explanation must hold for.
 const HOLDS: f64 = 0.9;
+/// An object with more members is data.
+const MAX_MEMBERS: usize = 40;
+/// Objects deeper than this are kept as they are.
+const MAX_DEPTH: usize = 5;
 
-/// Where in a request body the members of the row are: in the only member, when that is an object (`{"user": {…}}`).
-pub(super) fn wrapper(body: &Value) -> Vec<String> {
+/// Where in a request body the members of the row are: in the only member, when that is an object (`{"user": {…}}`) and no
+/// member of the row itself.
+pub(super) fn wrapper(body: &Value, shown: &dyn Fn(&str) -> bool) -> Vec<String> {
     match body.as_object() {
         Some(object) if object.len() == 1 => {
             let (name, inner) = object.iter().next().expect("has one member");
-            if inner.is_object() { vec![name.clone()] } else { vec![] }
+            if inner.is_object() && !shown(name) { vec![name.clone()] } else { vec![] }
         }
         _ => vec![],
     }
@@ -48,6 +55,9 @@ pub(super) fn effect(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) ->
     };
     let (class, pattern) = (first.class, first.pattern.clone());
     let creations = events.iter().filter(|event| event.before.is_none()).count();
+    if let Some(effect) = put(facts, id_rules, endpoint, &events, &pattern) {
+        return effect;
+    }
     if creations * 2 > events.len() && place.method != "DELETE" && !facts.classes.all[class].key.is_empty() {
         let events: Vec<&Event> = events.into_iter().filter(|event| event.before.is_none()).collect();
         return Effect::Create { class, plan: plan(facts, id_rules, &events, &pattern, true) };
@@ -60,6 +70,31 @@ pub(super) fn effect(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) ->
     let events: Vec<&Event> = events.into_iter().filter(|event| event.before.is_some()).collect();
     let plan = plan(facts, id_rules, &events, &pattern, false);
     Effect::Update { class, selector, plan }
+}
+
+/// A write to an item's own path that was seen to make the item.
+fn put(
+    facts: &Facts<'_>,
+    id_rules: &[IdRule],
+    endpoint: usize,
+    events: &[&Event],
+    pattern: &Pattern,
+) -> Option<Effect> {
+    let place = &facts.trace.endpoints[endpoint];
+    let slot = facts.classes.params[endpoint].len().checked_sub(1)?;
+    let class = events.first()?.class;
+    let own = |event: &&&Event| selector_holds(facts, event, &Selector::Param(slot));
+    let writes = place.method == "PUT" && place.ends_in_parameter();
+    if !writes || !events.iter().all(|event| own(&event)) || facts.classes.params[endpoint][slot] != Some(class) {
+        return None;
+    }
+    let (new, old): (Vec<&Event>, Vec<&Event>) = events.iter().copied().partition(|event| event.before.is_none());
+    let status = |events: &[&Event]| super::commonest(events.iter().map(|event| facts.trace.seen[event.step].status));
+    let created_status = status(&new)?;
+    let create = plan(facts, id_rules, &new, pattern, true);
+    let update = if old.is_empty() { create.clone() } else { plan(facts, id_rules, &old, pattern, false) };
+    let updated_status = status(&old).unwrap_or(if created_status == 201 { 200 } else { created_status });
+    Some(Effect::Put { class, slot, create, created_status, update, updated_status })
 }
 
 /// Which row the answers of an endpoint are about.
@@ -98,8 +133,7 @@ pub(super) fn selector(facts: &Facts<'_>, endpoint: usize, pattern: &Pattern) ->
 fn plan(facts: &Facts<'_>, id_rules: &[IdRule], events: &[&Event], pattern: &Pattern, creates: bool) -> Plan {
     let Some(first) = events.first() else { return Plan::default() };
     let class = first.class;
-    let wrapper =
-        events.iter().find_map(|event| facts.trace.seen[event.step].call.sent.value()).map(wrapper).unwrap_or_default();
+    let wrapper = events.iter().find_map(|event| wrapper_of(facts, event)).unwrap_or_default();
     let changes: Vec<Change<'_>> =
         events.iter().filter_map(|event| Change::of(facts, event, pattern, &wrapper)).collect();
     let mut names: BTreeSet<&str> = BTreeSet::new();
@@ -109,8 +143,23 @@ fn plan(facts: &Facts<'_>, id_rules: &[IdRule], events: &[&Event], pattern: &Pat
     }
     let lists = |name: &str| changes.iter().any(|change| change.event.after.lists.contains_key(name));
     let token = |name: &str| facts.token_fields.contains(&(class, name.to_owned()));
-    let fields = names.into_iter().filter(|name| !lists(name) && !token(name));
-    let fields = fields.map(|name| (name.to_owned(), field(facts, id_rules, class, name, &changes, creates))).collect();
+    let refs = |name: &str| changes.iter().any(|change| change.event.after.refs.contains_key(name));
+    let mut paths = Vec::new();
+    for name in names.into_iter().filter(|name| !token(name)) {
+        let path = vec![name.to_owned()];
+        if lists(name) {
+            // The rows of a list that is sent are kept as they were sent.
+            if sent_path(&path, &changes).is_some() {
+                paths.push(path);
+            }
+        } else if refs(name) {
+            paths.push(path);
+        } else {
+            expand(path, &changes, &mut paths);
+        }
+    }
+    let of = |path: Vec<String>| (path.clone(), field(facts, id_rules, class, &path, &changes, creates));
+    let fields = paths.into_iter().map(of).collect();
     let (gone, kept) = changes.iter().fold((0, 0), |(gone, kept), change| change.unsent(facts, gone, kept));
     let all_stored = |change: &Change<'_>| {
         change.payload.is_some_and(|payload| payload.keys().all(|name| change.shown.contains_key(name)))
@@ -124,6 +173,20 @@ fn plan(facts: &Facts<'_>, id_rules: &[IdRule], events: &[&Event], pattern: &Pat
     }
 }
 
+fn wrapper_of(facts: &Facts<'_>, event: &Event) -> Option<Vec<String>> {
+    Some(wrapper(facts.trace.seen[event.step].call.sent.value()?, &|name| event.after.shows(name)))
+}
+
+/// The row of the caller's account.
+fn account<'f>(facts: &Facts<'f>, seen: &Seen, who: Option<&str>) -> Option<&'f Row> {
+    let session = seen.call.credential.as_ref().and_then(|credential| facts.auth.sessions.get(credential));
+    if let Some(Some(id)) = session {
+        return facts.past.last(id);
+    }
+    let basic = facts.auth.door.basic.as_ref().filter(|_| seen.call.basic.is_some())?;
+    facts.past.last(&(basic.class, who?.to_owned()))
+}
+
 /// One event with what was sent and shown.
 struct Change<'f> {
     event: &'f Event,
@@ -131,6 +194,9 @@ struct Change<'f> {
     payload: Option<&'f Map<String, Value>>,
     shown: &'f Map<String, Value>,
     who: Option<&'f str>,
+    account: Option<&'f Row>,
+    /// Leaves were sent as texts.
+    form: bool,
 }
 
 impl<'f> Change<'f> {
@@ -144,7 +210,21 @@ impl<'f> Change<'f> {
             payload: payload(&seen.call, wrapper),
             shown: shown?,
             who: facts.past.callers[event.step].as_deref(),
+            account: account(facts, seen, facts.past.callers[event.step].as_deref()),
+            form: seen.call.headers.media_type().as_deref() == Some("application/x-www-form-urlencoded"),
         })
+    }
+
+    fn before(&self, path: &[String]) -> Option<&Value> {
+        within(&self.event.before.as_ref()?.fields, path)
+    }
+
+    fn shown_at(&self, path: &[String]) -> Option<&'f Value> {
+        within(self.shown, path)
+    }
+
+    fn equal(&self, sent: &Value, shown: &Value) -> bool {
+        equal(sent, shown, self.form)
     }
 
     /// Counts the fields that were there, were not sent, and are gone or kept.
@@ -164,64 +244,125 @@ impl<'f> Change<'f> {
     }
 }
 
+/// Objects that are records are explained member by member; what is sent as a whole, and maps, as they are.
+fn expand(path: Vec<String>, changes: &[Change<'_>], out: &mut Vec<Vec<String>>) {
+    let objects: Vec<&Map<String, Value>> =
+        changes.iter().filter_map(|change| within(change.shown, &path)?.as_object()).collect();
+    let others = changes.iter().filter(|change| within(change.shown, &path).is_some_and(|value| !value.is_object()));
+    let members: BTreeSet<&String> = objects.iter().flat_map(|object| object.keys()).collect();
+    let stable =
+        |name: &&String| objects.iter().filter(|object| object.contains_key(*name)).count() * 5 >= objects.len() * 3;
+    let record = !objects.is_empty()
+        && !members.is_empty()
+        && others.count() == 0
+        && members.len() <= MAX_MEMBERS
+        && members.iter().all(stable);
+    if !record || path.len() >= MAX_DEPTH || whole(&path, changes) {
+        out.push(path);
+        return;
+    }
+    for member in members {
+        expand([path.as_slice(), std::slice::from_ref(member)].concat(), changes, out);
+    }
+}
+
+/// Whether an object is stored as it is sent, or merged into what is there.
+fn whole(path: &[String], changes: &[Change<'_>]) -> bool {
+    let sent: Vec<&Change<'_>> =
+        changes.iter().filter(|change| change.payload.is_some_and(|payload| within(payload, path).is_some())).collect();
+    let same = |change: &&&Change<'_>| {
+        let sent = change.payload.and_then(|payload| within(payload, path)).and_then(Value::as_object);
+        let shown = within(change.shown, path).and_then(Value::as_object);
+        sent.zip(shown).is_some_and(|(sent, shown)| {
+            let before = change.before(path).and_then(Value::as_object);
+            shown.keys().all(|name| sent.contains_key(name) || before.is_some_and(|before| before.contains_key(name)))
+                && sent.iter().all(|(name, value)| shown.get(name).is_some_and(|own| change.equal(value, own)))
+        })
+    };
+    !sent.is_empty() && sent.iter().filter(same).count() as f64 >= sent.len() as f64 * HOLDS
+}
+
+/// Whether members that were there and were not sent stayed.
+fn merges(path: &[String], changes: &[Change<'_>]) -> bool {
+    let kept = |change: &Change<'_>| {
+        let sent = within(change.payload?, path)?.as_object()?;
+        let shown = within(change.shown, path)?.as_object()?;
+        let before = change.before(path)?.as_object()?;
+        let mut unsent = before.keys().filter(|name| !sent.contains_key(*name)).peekable();
+        unsent.peek()?;
+        Some(unsent.all(|name| shown.contains_key(name)))
+    };
+    let votes: Vec<bool> = changes.iter().filter_map(kept).collect();
+    !votes.is_empty() && votes.iter().all(|kept| *kept)
+}
+
 fn field(
     facts: &Facts<'_>,
     id_rules: &[IdRule],
     class: usize,
-    name: &str,
+    path: &[String],
     changes: &[Change<'_>],
     creates: bool,
 ) -> FieldPlan {
-    if name == facts.classes.all[class].key {
+    let like = changes.iter().find_map(|change| within(change.shown, path).filter(|value| !value.is_null()).cloned());
+    let sent = sent_path(path, changes);
+    if let [name] = path
+        && *name == facts.classes.all[class].key
+    {
         let otherwise = match id_rules.get(class) {
             _ if creates => Otherwise::Key,
             Some(IdRule::Slug(path)) => Otherwise::Slug(path.clone()),
             _ => Otherwise::Keep,
         };
-        let sent = creates.then(|| sent_path(name, changes)).flatten();
-        return FieldPlan { sent, otherwise };
+        return FieldPlan { sent: sent.filter(|_| creates), like, merges: false, otherwise };
     }
-    let sent = sent_path(name, changes);
     let rest: Vec<&Change<'_>> = changes
         .iter()
         .filter(|change| {
-            sent.as_ref().is_none_or(|path| change.payload.is_none_or(|payload| walk(payload, path).is_none()))
+            sent.as_ref().is_none_or(|path| change.payload.is_none_or(|payload| within(payload, path).is_none()))
         })
         .collect();
-    FieldPlan { otherwise: otherwise(facts, class, name, &rest, creates, sent.is_some()), sent }
-}
-
-fn walk<'p>(payload: &'p Map<String, Value>, path: &[String]) -> Option<&'p Value> {
-    let (first, rest) = path.split_first()?;
-    at(payload.get(first)?, rest)
+    let otherwise = otherwise(facts, class, path, &rest, creates, sent.is_some());
+    FieldPlan { otherwise, merges: !creates && merges(path, changes), like, sent }
 }
 
 /// The payload member that a field is copied from.
-fn sent_path(name: &str, changes: &[Change<'_>]) -> Option<Vec<String>> {
+fn sent_path(field: &[String], changes: &[Change<'_>]) -> Option<Vec<String>> {
     let holds = |path: &[String]| {
-        let sent: Vec<(&Value, Option<&Value>)> =
-            changes.iter().filter_map(|change| Some((walk(change.payload?, path)?, change.shown.get(name)))).collect();
-        let hits = sent.iter().filter(|(sent, shown)| shown.is_some_and(|shown| equal(sent, shown))).count();
+        let sent: Vec<bool> = changes
+            .iter()
+            .filter_map(|change| {
+                let sent = within(change.payload?, path)?;
+                Some(within(change.shown, field).is_some_and(|shown| change.equal(sent, shown)))
+            })
+            .collect();
+        let hits = sent.iter().filter(|equal| **equal).count();
         !sent.is_empty() && hits as f64 >= sent.len() as f64 * HOLDS
     };
-    let own = vec![name.to_owned()];
-    if holds(&own) {
-        return Some(own);
+    if holds(field) {
+        return Some(field.to_vec());
     }
     // Under another name only what can hardly be a coincidence: a text of some length, several times.
     let telling = |path: &Vec<String>| {
-        let values = changes.iter().filter_map(|change| walk(change.payload?, path)?.as_str());
+        let values = changes.iter().filter_map(|change| within(change.payload?, path)?.as_str());
         values.filter(|text| text.len() >= 3).collect::<BTreeSet<_>>().len() >= 2
     };
     let paths = changes.iter().filter_map(|change| change.payload).flat_map(leaf_paths).collect::<BTreeSet<_>>();
-    paths.into_iter().find(|path| path != &own && telling(path) && holds(path))
+    let same_end = paths.iter().find(|path| *path != field && path.last() == field.last() && holds(path));
+    same_end.or_else(|| paths.iter().find(|path| *path != field && telling(path) && holds(path))).cloned()
 }
 
-/// Equal, or the same set of scalars in another order (tags that come back sorted).
-fn equal(sent: &Value, shown: &Value) -> bool {
+/// Equal, or the same set of scalars in another order (tags that come back sorted). A form sends texts.
+fn equal(sent: &Value, shown: &Value, form: bool) -> bool {
     match (sent, shown) {
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => a.iter().all(|item| b.contains(item)),
-        (Value::Object(a), Value::Object(b)) => a.iter().all(|(name, value)| b.get(name) == Some(value)),
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            a.iter().all(|item| b.iter().any(|own| equal(item, own, form)))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            a.iter().all(|(name, value)| b.get(name).is_some_and(|own| equal(value, own, form)))
+        }
+        (Value::String(text), Value::Number(_) | Value::Bool(_)) if form => names(text, shown),
+        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
         _ => sent == shown,
     }
 }
@@ -230,59 +371,120 @@ fn equal(sent: &Value, shown: &Value) -> bool {
 fn otherwise(
     facts: &Facts<'_>,
     class: usize,
-    name: &str,
+    path: &[String],
     rest: &[&Change<'_>],
     creates: bool,
     sent_otherwise: bool,
 ) -> Otherwise {
     let Some(first) = rest.first() else { return Otherwise::Keep };
+    let name = path.last().map_or("", String::as_str);
+    let top = path.len() == 1;
     let all = |test: &dyn Fn(&Change<'_>) -> bool| {
         rest.iter().filter(|change| test(change)).count() as f64 >= rest.len() as f64 * HOLDS
     };
-    let old = |change: &Change<'_>| change.event.before.as_ref().and_then(|row| row.fields.get(name).cloned());
-    if facts.viewer_fields.contains(&(class, name.to_owned())) {
-        let wanted = first.shown.get(name).and_then(Value::as_bool);
+    let shown = |change: &Change<'_>| within(change.shown, path).cloned();
+    if top && facts.viewer_fields.contains(&(class, name.to_owned())) {
+        let wanted = shown(first).as_ref().and_then(Value::as_bool);
         let switches = !creates
-            && all(&|change| change.shown.get(name).and_then(Value::as_bool) == wanted)
+            && all(&|change| shown(change).as_ref().and_then(Value::as_bool) == wanted)
             && rest.iter().any(|change| change.event.related.get(&(class, name.to_owned())) != wanted.as_ref());
         return wanted.filter(|_| switches).map_or(Otherwise::Keep, Otherwise::Relate);
     }
-    if rest.iter().any(|change| change.event.after.refs.contains_key(name)) {
+    if top && rest.iter().any(|change| change.event.after.refs.contains_key(name)) {
         return if creates { reference(name, rest) } else { Otherwise::Keep };
     }
     if !creates {
-        if let Some(count) = count(facts, class, name, rest) {
+        if let Some(count) = count(facts, class, name, rest).filter(|_| top) {
             return count;
         }
-        if all(&|change| old(change).as_ref() == change.shown.get(name) || (sent_otherwise && old(change).is_none())) {
+        if all(&|change| {
+            change.before(path).cloned() == shown(change) || (sent_otherwise && change.before(path).is_none())
+        }) {
             return Otherwise::Keep;
         }
     }
-    if let Some(form) = first.shown.get(name).and_then(read_time).map(|(form, _)| form)
-        && all(&|change| is_now(change.shown.get(name), change.call.at_ms, name))
+    if let Some(form) = first.shown_at(path).and_then(read_time).map(|(form, _)| form)
+        && all(&|change| is_now(change.shown_at(path), change.call.at_ms, name))
     {
         return Otherwise::Now(form);
     }
-    if all(&|change| !change.shown.contains_key(name)) {
+    if all(&|change| shown(change).is_none()) {
         return Otherwise::Keep;
     }
     for slot in 0..first.call.params.len() {
         if all(&|change| {
-            change.shown.get(name).is_some_and(|value| names(&change.call.params[slot], value) && !value.is_boolean())
+            shown(change).is_some_and(|value| {
+                change.call.params.get(slot).is_some_and(|text| names(text, &value)) && !value.is_boolean()
+            })
         }) {
-            return Otherwise::Param { slot, number: first.shown.get(name).is_some_and(Value::is_number) };
+            return Otherwise::Param { slot, number: first.shown_at(path).is_some_and(Value::is_number) };
         }
     }
-    if let Some(path) = slug_source(name, rest) {
+    if let Some(path) = slug_source(path, rest) {
         return Otherwise::Slug(path);
     }
-    let values: Vec<Value> = rest.iter().filter_map(|change| change.shown.get(name).cloned()).collect();
+    if let Some(field) = caller_field(path, rest) {
+        return Otherwise::CallerField(field);
+    }
+    let values: Vec<Value> = rest.iter().filter_map(|change| shown(change)).collect();
     let same = values.windows(2).all(|pair| pair[0] == pair[1]);
+    if let Some(template) = template(path, rest).filter(|_| !same || values.len() == 1) {
+        return Otherwise::Template(template);
+    }
     match values.first() {
         Some(value) if same && values.len() == rest.len() => Otherwise::Const(value.clone()),
+        _ if creates && top && rises(&values) => Otherwise::Counter,
+        _ if !creates && fresh(path, rest) => Otherwise::Fresh,
         _ if !creates => Otherwise::Keep,
         _ => Otherwise::Drawn(values.into_iter().take(8).collect()),
     }
+}
+
+/// Whole numbers that went up with each new row.
+fn rises(values: &[Value]) -> bool {
+    let numbers: Vec<i64> = values.iter().filter_map(Value::as_i64).collect();
+    numbers.len() >= 2 && numbers.len() == values.len() && numbers.windows(2).all(|pair| pair[0] < pair[1])
+}
+
+/// A text that every write replaced by one that was never there.
+fn fresh(path: &[String], rest: &[&Change<'_>]) -> bool {
+    let mut seen = BTreeSet::new();
+    rest.iter().all(|change| {
+        let text = change.shown_at(path).and_then(Value::as_str);
+        text.is_some_and(|text| {
+            change.before(path).and_then(Value::as_str) != Some(text) && text.len() >= 4 && seen.insert(text.to_owned())
+        })
+    })
+}
+
+/// The field of the caller's account that a field repeats.
+fn caller_field(path: &[String], rest: &[&Change<'_>]) -> Option<String> {
+    let first = rest.first()?.account?;
+    let holds = |field: &str| {
+        rest.iter().all(|change| {
+            let own =
+                change.account.and_then(|row| if field.is_empty() { Some(&row.key) } else { row.fields.get(field) });
+            own.is_some() && own == change.shown_at(path)
+        })
+    };
+    let values: BTreeSet<String> = rest.iter().filter_map(|change| Some(change.shown_at(path)?.to_string())).collect();
+    if values.len() < 2 {
+        return None;
+    }
+    if holds("") {
+        return Some(String::new());
+    }
+    first.fields.keys().find(|field| holds(field)).cloned()
+}
+
+/// A value whose texts repeat the row's key, the path or the caller, and are the same otherwise.
+fn template(path: &[String], rest: &[&Change<'_>]) -> Option<Value> {
+    let mut opened = rest.iter().filter_map(|change| {
+        let slots = Slots { call: change.call, key: &change.event.key, who: change.who };
+        Some(slots.open(change.shown_at(path)?))
+    });
+    let first = opened.next()??;
+    opened.all(|other| other.as_ref() == Some(&first)).then_some(first)
 }
 
 /// Which row a new row embeds: the caller's account, or the one that the path names.
@@ -339,12 +541,12 @@ fn count(facts: &Facts<'_>, class: usize, name: &str, rest: &[&Change<'_>]) -> O
 }
 
 /// The payload text whose slug (with or without a suffix) the field is.
-fn slug_source(name: &str, rest: &[&Change<'_>]) -> Option<Vec<String>> {
+fn slug_source(field: &[String], rest: &[&Change<'_>]) -> Option<Vec<String>> {
     let paths: BTreeSet<Vec<String>> = rest.iter().filter_map(|change| change.payload).flat_map(leaf_paths).collect();
     paths.into_iter().find(|path| {
         rest.iter().all(|change| {
-            let text = change.payload.and_then(|payload| walk(payload, path)).and_then(Value::as_str);
-            let shown = change.shown.get(name).and_then(Value::as_str);
+            let text = change.payload.and_then(|payload| within(payload, path)).and_then(Value::as_str);
+            let shown = change.shown_at(field).and_then(Value::as_str);
             text.zip(shown).is_some_and(|(text, shown)| is_slug_of(shown, text))
         })
     })
@@ -369,19 +571,17 @@ fn id_rule(facts: &Facts<'_>, class: usize) -> IdRule {
         .collect();
     let changes: Vec<Change<'_>> = made
         .iter()
-        .filter_map(|event| {
-            let body = facts.trace.seen[event.step].call.sent.value();
-            Change::of(facts, event, &event.pattern, &body.map(wrapper).unwrap_or_default())
-        })
+        .filter_map(|event| Change::of(facts, event, &event.pattern, &wrapper_of(facts, event).unwrap_or_default()))
         .collect();
     let key = &facts.classes.all[class].key;
     let all: Vec<&Change<'_>> = changes.iter().collect();
-    if let Some(path) = sent_path(key, &changes)
-        .filter(|path| changes.iter().all(|c| c.payload.is_some_and(|p| walk(p, path).is_some())))
+    let key = vec![key.clone()];
+    if let Some(path) = sent_path(&key, &changes)
+        .filter(|path| changes.iter().all(|c| c.payload.is_some_and(|p| within(p, path).is_some())))
     {
         return IdRule::Sent(path);
     }
-    if let Some(path) = slug_source(key, &all).filter(|_| !all.is_empty()) {
+    if let Some(path) = slug_source(&key, &all).filter(|_| !all.is_empty()) {
         return IdRule::Slug(path);
     }
     let sample = made

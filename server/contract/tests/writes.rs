@@ -1,0 +1,116 @@
+//! What writes store and answer: where each value of a new or changed row comes from.
+
+mod stage;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use stage::{Recording, request, with};
+use understudy_contract::Request;
+
+fn form(method: &str, target: &str, body: &str) -> Request {
+    let mut request = request(method, target, None);
+    request.body.bytes = Bytes::from(body.to_owned());
+    with(request, "content-type", "application/x-www-form-urlencoded")
+}
+
+#[test]
+fn put_makes_what_the_path_names_and_replaces_it_later() {
+    let mut recording = Recording::default();
+    for n in 1..=3 {
+        let (path, row) = (format!("/boxes/b{n}"), json!({"id": format!("b{n}"), "size": n, "colour": "red"}));
+        let sent = json!({"size": n, "colour": "red"});
+        recording.note(request("PUT", &path, Some(&sent)), &(201, row.clone()));
+        recording.note(request("GET", &path, None), &(200, row));
+        let smaller = json!({"id": format!("b{n}"), "size": n + 10});
+        recording.note(request("PUT", &path, Some(&json!({"size": n + 10}))), &(200, smaller.clone()));
+        recording.note(request("GET", &path, None), &(200, smaller));
+    }
+    let mut twin = recording.twin();
+    let put = |body: Value| request("PUT", "/boxes/oak", Some(&body));
+    assert_eq!(
+        twin.says(&put(json!({"size": 4, "colour": "blue"}))),
+        (201, json!({"id": "oak", "size": 4, "colour": "blue"}))
+    );
+    assert_eq!(twin.says(&put(json!({"size": 5}))), (200, json!({"id": "oak", "size": 5})));
+    assert_eq!(twin.says(&request("GET", "/boxes/oak", None)), (200, json!({"id": "oak", "size": 5})));
+}
+
+#[test]
+fn what_a_form_sends_as_text_is_shown_in_its_types() {
+    let mut recording = Recording::default();
+    for n in 1..=4_i64 {
+        let body = format!("amount={}&capture={}&meta[tier]=t{n}", n * 100, n % 2 == 0);
+        let row = json!({"id": format!("ch_{n}abcdef"), "amount": n * 100, "capture": n % 2 == 0, "meta": {"tier": format!("t{n}")}});
+        recording.note(form("POST", "/charges", &body), &(201, row.clone()));
+        recording.note(request("GET", &format!("/charges/ch_{n}abcdef"), None), &(200, row));
+    }
+    let mut twin = recording.twin();
+    let (status, row) = twin.says(&form("POST", "/charges", "amount=777&capture=true&meta[tier]=gold"));
+    assert_eq!(
+        (status, &row["amount"], &row["capture"], &row["meta"]),
+        (201, &json!(777), &json!(true), &json!({"tier": "gold"}))
+    );
+}
+
+#[test]
+fn links_repeat_the_new_key_and_other_numbers_go_up() {
+    let mut recording = Recording::default();
+    for n in 1..=4 {
+        let slug = format!("tree-{n}");
+        let row = json!({"slug": slug, "number": n + 40, "url": format!("http://api.test/trees/{slug}/"), "links": {"self": format!("/trees/{slug}"), "rings": format!("/trees/{slug}/rings")}});
+        let sent = with(request("POST", "/trees", Some(&json!({"slug": slug}))), "host", "api.test");
+        recording.note(sent, &(201, row.clone()));
+        recording.note(with(request("GET", &format!("/trees/{slug}"), None), "host", "api.test"), &(200, row));
+        recording.note(request("DELETE", &format!("/trees/{slug}"), None), &(204, Value::Null));
+    }
+    let mut twin = recording.twin();
+    let mut made = |slug: &str| {
+        twin.says(&with(request("POST", "/trees", Some(&json!({"slug": slug}))), "host", "localhost:8000")).1
+    };
+    let expected = json!({"slug": "yew", "number": 45, "url": "http://localhost:8000/trees/yew/", "links": {"self": "/trees/yew", "rings": "/trees/yew/rings"}});
+    assert_eq!(made("yew"), expected);
+    assert_eq!(made("elm")["number"], 46);
+}
+
+#[test]
+fn members_of_records_are_changed_one_by_one() {
+    let mut recording = Recording::default();
+    for n in 1..=4 {
+        let row =
+            |title: &str, rank: u32, rev: u32| json!({"id": n, "data": {"title": title, "rank": rank, "rev": rev}});
+        let path = format!("/records/{n}");
+        recording.note(
+            request("POST", "/records", Some(&json!({"data": {"title": format!("t{n}"), "rank": n}}))),
+            &(201, row(&format!("t{n}"), n, 1)),
+        );
+        recording.note(
+            request("PATCH", &path, Some(&json!({"data": {"rank": n + 7}}))),
+            &(200, row(&format!("t{n}"), n + 7, 1)),
+        );
+        recording.note(request("GET", &path, None), &(200, row(&format!("t{n}"), n + 7, 1)));
+    }
+    let mut twin = recording.twin();
+    let made = twin.says(&request("POST", "/records", Some(&json!({"data": {"title": "fir", "rank": 3}})))).1;
+    assert_eq!(made, json!({"id": 5, "data": {"title": "fir", "rank": 3, "rev": 1}}));
+    let changed = twin.says(&request("PATCH", "/records/5", Some(&json!({"data": {"title": "pine"}})))).1;
+    assert_eq!(changed, json!({"id": 5, "data": {"title": "pine", "rank": 3, "rev": 1}}));
+}
+
+#[test]
+fn a_delete_that_shows_the_row_shows_the_right_one() {
+    let mut recording = Recording::default();
+    for n in 1..=4 {
+        let row = json!({"id": n, "name": format!("stone {n}")});
+        recording.note(request("POST", "/stones", Some(&json!({"name": format!("stone {n}")}))), &(201, row.clone()));
+        recording.note(request("GET", &format!("/stones/{n}"), None), &(200, row.clone()));
+        if n > 2 {
+            recording.note(request("DELETE", &format!("/stones/{n}"), None), &(200, row));
+            recording.note(request("GET", &format!("/stones/{n}"), None), &(404, json!({"error": "gone"})));
+        }
+    }
+    let mut twin = recording.twin();
+    let made = twin.says(&request("POST", "/stones", Some(&json!({"name": "flint"})))).1;
+    assert_eq!(made, json!({"id": 5, "name": "flint"}));
+    assert_eq!(twin.says(&request("DELETE", "/stones/5", None)), (200, made));
+    assert_eq!(twin.says(&request("GET", "/stones/5", None)).0, 404);
+}
