@@ -357,8 +357,9 @@ fn found_by_links(trace: &Trace, sites: &Sites<'_>, links: &Links, groups: &mut 
             let around = SiteId { endpoint: id.endpoint, pattern: Pattern(id.pattern.0[..end].to_vec()) };
             groups.iter().any(|group| group.sites.contains(&around))
         });
-        // Inside a row, objects that refer to rows of elsewhere (order lines) are a part of it and no rows.
-        let own = |key: &String| !inside || !(key.ends_with("_id") || key.len() > 2 && key.ends_with("Id"));
+        // Inside a row, objects are a part of it (order lines, a record's data) unless they have a name of their own.
+        let own =
+            |key: &String| !inside || matches!(key.as_str(), "id" | "_id" | "uuid" | "guid" | "slug" | "key" | "code");
         if let Some(key) = best_key(site, links).filter(own) {
             let mut group = Group::new(class_name(place), &key);
             group.add(id, site);

@@ -38,13 +38,19 @@ pub(super) struct Given {
 impl Auth {
     pub(super) fn find(trace: &Trace, classes: &Classes) -> Self {
         let mut auth = Self::default();
-        let used: HashSet<&str> = trace.seen.iter().filter_map(|seen| seen.call.credential.as_deref()).collect();
+        let mut used: HashMap<&str, usize> = HashMap::new();
+        for (step, seen) in trace.seen.iter().enumerate() {
+            if let Some(credential) = seen.call.credential.as_deref() {
+                used.entry(credential).or_insert(step);
+            }
+        }
         for (step, seen) in trace.seen.iter().enumerate().filter(|(_, seen)| seen.status < 400) {
             if let Some(reply) = &seen.reply {
-                let mut walk = Walk { used: &used, classes, step, endpoint: seen.endpoint, auth: &mut auth };
+                let sent = seen.call.credential.as_deref();
+                let mut walk = Walk { used: &used, sent, classes, step, endpoint: seen.endpoint, auth: &mut auth };
                 walk.value(reply, &Pattern::default(), None);
             }
-            for (name, value, _) in set_cookies(&seen.headers).filter(|(_, value, _)| used.contains(value)) {
+            for (name, value, _) in set_cookies(&seen.headers).filter(|(_, value, _)| used.contains_key(value)) {
                 auth.sessions.entry(value.to_owned()).or_insert(None);
                 auth.note(seen.endpoint, IssuedAt::Cookie(name.to_owned()), step, value);
             }
@@ -230,7 +236,10 @@ fn known_as<'r>(row: &'r Row, field: &str) -> Option<&'r Value> {
 }
 
 struct Walk<'a> {
-    used: &'a HashSet<&'a str>,
+    /// Credentials with the exchange that used each first.
+    used: &'a HashMap<&'a str, usize>,
+    /// The credential of the call itself.
+    sent: Option<&'a str>,
     classes: &'a Classes,
     step: usize,
     endpoint: usize,
@@ -248,6 +257,7 @@ impl Walk<'_> {
                 });
                 for (name, inner) in object {
                     if let (Some(text), Some((class, _))) = (inner.as_str(), &own)
+                        && *name != self.classes.all[*class].key
                         && self.is_credential(text)
                     {
                         self.auth.token_fields.insert((*class, name.clone()));
@@ -258,7 +268,8 @@ impl Walk<'_> {
                 }
             }
             Value::Array(items) => items.iter().for_each(|item| self.value(item, &pattern.each(), row)),
-            Value::String(text) if self.is_credential(text) => {
+            // What the call sent, or others had used before, is repeated and not given out.
+            Value::String(text) if self.is_credential(text) && self.is_new(text) => {
                 if let Some(path) = pattern.names() {
                     self.auth.note(self.endpoint, IssuedAt::Body(path), self.step, text);
                 }
@@ -272,7 +283,11 @@ impl Walk<'_> {
     }
 
     fn is_credential(&self, text: &str) -> bool {
-        text.len() >= MIN_CREDENTIAL && self.used.contains(text)
+        text.len() >= MIN_CREDENTIAL && self.used.contains_key(text)
+    }
+
+    fn is_new(&self, text: &str) -> bool {
+        self.sent != Some(text) && (self.used[text] > self.step || self.auth.sessions.contains_key(text))
     }
 }
 
