@@ -93,6 +93,7 @@ fn nothing_known() -> Status {
     let upstream = Upstream {
         url: String::new(),
         sample: false,
+        insecure: false,
         health: Health::Unknown,
         breaker: Breaker::Closed,
         latency_ms: None,

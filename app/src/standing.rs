@@ -116,6 +116,7 @@ pub(crate) mod tests {
         let upstream = Upstream {
             url: "http://api.test".into(),
             sample: false,
+            insecure: false,
             health,
             breaker,
             latency_ms: None,

@@ -19,12 +19,12 @@ use crate::config::{Config, Mistake, Mistakes, TargetUrl};
 use crate::control;
 use crate::handles::Handles;
 use crate::learner::{Intake, Knowledge, Learner};
-use crate::listen::{self, Role, Site};
+use crate::listen::{self, Role, Site, tls};
 use crate::outbox::Outbox;
 use crate::proxy::capture::Budget;
 use crate::proxy::health::Health;
-use crate::proxy::probe;
 use crate::proxy::upstream::Client;
+use crate::proxy::{headers, probe};
 use crate::redact::Redactor;
 use crate::sample;
 use crate::shadow::{self, Shadow, Stage};
@@ -58,6 +58,8 @@ struct Ground {
     writer: Writer,
     project: Project,
     redactor: Redactor,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    client: Client,
 }
 
 impl App {
@@ -65,7 +67,7 @@ impl App {
     /// the rest is still looked at, but nothing listens.
     pub async fn start(config: Config, mistakes: Vec<Mistake>) -> Result<Self, Mistakes> {
         let ground = Ground::prepare(&config, mistakes)?;
-        let Ground { api, control, store, writer, project, redactor } = ground;
+        let Ground { api, control, store, writer, project, redactor, tls, client } = ground;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let target = match &config.target {
@@ -78,7 +80,7 @@ impl App {
         let api_address = address(&api)?;
         let control_address = control.as_ref().map(address).transpose()?.unwrap_or(api_address);
 
-        let (handles, (inbox, knowledge, stage)) = build(config, target, store, project, redactor);
+        let (handles, (inbox, knowledge, stage)) = build(config, (target, client), store, project, redactor);
         let learner = Learner::spawn(&handles, inbox, knowledge).map_err(|error| {
             Mistakes(vec![Mistake::new("the machine", "threads", format!("to be able to start two more ({error})"))])
         })?;
@@ -89,7 +91,7 @@ impl App {
         tasks.spawn(control::live::run(Arc::clone(&handles), feed, stopped.clone()));
         tasks.spawn(probe::run(Arc::clone(&handles), stopped.clone()));
 
-        let site = |role| Site { handles: Arc::clone(&handles), control: router.clone(), role };
+        let site = |role| Site { handles: Arc::clone(&handles), control: router.clone(), role, tls: tls.clone() };
         let mut listeners = JoinSet::new();
         if let Some(control) = control {
             listeners.spawn(listen::run(control, site(Role::Control), stopped.clone()));
@@ -134,12 +136,19 @@ impl App {
         } else {
             "the built-in sample API".into()
         };
+        let scheme = if self.handles.config.tls.is_some() { "https" } else { "http" };
         tracing::info!(
             project = self.handles.config.project,
-            "API http://{} in front of {upstream}; dashboard http://{}/",
+            "API {scheme}://{} in front of {upstream}; dashboard {scheme}://{}/",
             self.api,
             self.control
         );
+        if self.handles.config.upstream.insecure {
+            tracing::warn!(
+                "INSECURE: the certificate of {upstream} is NOT checked (UPSTREAM_INSECURE, --insecure): whoever answers is \
+                 believed to be the real API, and gets every credential that apps send"
+            );
+        }
     }
 
     /// Lets running exchanges finish, learns and stores what is left, closes the project.
@@ -168,8 +177,13 @@ impl Ground {
         let mut keep = |result: Result<_, Mistake>| result.map_err(|mistake| mistakes.push(mistake)).ok();
         let api = keep(bind("LISTEN_ADDR", config.listen));
         let control = config.admin.map(|address| keep(bind("ADMIN_ADDR", address)));
+        let tls = config.tls.as_ref().map(tls::server_config).transpose();
+        let tls = tls.map_err(|mistake| mistakes.push(mistake)).ok().flatten();
+        let client = build_client(config).map_err(|mistake| mistakes.push(mistake)).ok();
         let project = open_project(config).map_err(|mistake| mistakes.push(mistake)).ok();
-        let (Some(api), Some((store, writer, project, redactor)), true) = (api, project, mistakes.is_empty()) else {
+        let (Some(api), Some(client), Some((store, writer, project, redactor)), true) =
+            (api, client, project, mistakes.is_empty())
+        else {
             return Err(Mistakes(mistakes));
         };
         let listen = |key, socket: TcpSocket, address| {
@@ -179,8 +193,24 @@ impl Ground {
             (Some(socket), Some(address)) => Some(listen("ADMIN_ADDR", socket, address)?),
             _ => None,
         };
-        Ok(Self { api: listen("LISTEN_ADDR", api, config.listen)?, control, store, writer, project, redactor })
+        Ok(Self {
+            api: listen("LISTEN_ADDR", api, config.listen)?,
+            control,
+            store,
+            writer,
+            project,
+            redactor,
+            tls,
+            client,
+        })
     }
+}
+
+/// The sample API is on this machine and speaks no TLS, whatever its port.
+fn build_client(config: &Config) -> Result<Client, Mistake> {
+    let sample = || TargetUrl::local((std::net::Ipv4Addr::LOCALHOST, 0).into());
+    let target = config.target.clone().unwrap_or_else(sample);
+    Client::new(&config.upstream, &target, headers::keeps_host(&config.fields, &target))
 }
 
 /// Takes the port without listening yet: a start that fails for another reason must not have answered anyone.
@@ -238,7 +268,7 @@ fn tempfile_in(dir: &std::path::Path) -> std::io::Result<()> {
 
 fn build(
     config: Config,
-    target: TargetUrl,
+    (target, client): (TargetUrl, Client),
     store: Store,
     project: Project,
     redactor: Redactor,
@@ -266,7 +296,7 @@ fn build(
     let handles = Handles {
         seed: seed(&config.project),
         target,
-        client: Client::new(),
+        client,
         health: Health::new(Limits::default()),
         snapshot: ArcSwap::from_pointee(snapshot),
         twin_state: Mutex::new(State::initial(&behaviour)),

@@ -14,6 +14,9 @@ use crate::config::{Config, Flags, Layers, Mistake, Mistakes, ProcessEnv};
 /// A wrong configuration, as `clap` does for wrong arguments.
 const EXIT_CONFIGURATION: u8 = 2;
 
+/// Told twice to end; running exchanges were cut off.
+const EXIT_CUT_OFF: u8 = 130;
+
 /// An understudy for an API: it watches, learns, and stands in.
 #[derive(Debug, Parser)]
 #[command(name = "understudy", version, max_term_width = 100)]
@@ -85,8 +88,14 @@ async fn serve(config: Config, mistakes: Vec<Mistake>) -> ExitCode {
     };
     app.announce();
     shutdown_signal().await;
-    app.shutdown().await;
-    ExitCode::SUCCESS
+    tracing::info!("ending after what is running; once more ends at once");
+    tokio::select! {
+        () = app.shutdown() => ExitCode::SUCCESS,
+        () = shutdown_signal() => {
+            // Nothing is waited for, threads neither: the project file is safe, what was not learned yet is lost.
+            std::process::exit(EXIT_CUT_OFF.into())
+        }
+    }
 }
 
 async fn ask(config: &Config, command: Command) -> anyhow::Result<String> {

@@ -5,6 +5,7 @@
 mod layers;
 mod target;
 mod units;
+mod wire;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 pub use layers::{Env, Flags, Layers, ProcessEnv};
 pub use target::TargetUrl;
 use understudy_policy::{Deadlines, Unwell};
+pub use wire::{Fields, HostPolicy, ListenLimits, TlsFiles, UpstreamConfig, UpstreamHttp};
 
 /// Where the API listens when nobody says otherwise: nothing outside of this machine can reach it.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
@@ -36,6 +38,11 @@ pub struct Config {
     pub unwell: Unwell,
     pub deadlines: Deadlines,
     pub capture: CaptureLimits,
+    pub fields: Fields,
+    pub limits: ListenLimits,
+    pub upstream: UpstreamConfig,
+    /// With it both listeners speak TLS.
+    pub tls: Option<TlsFiles>,
     /// How many times slower the learner works than it could; 1 but in tests and measurements.
     pub learner_slowdown: u32,
     pub log: String,
@@ -112,6 +119,10 @@ impl Config {
             unwell: checked.parse("UPSTREAM_5XX", unwell).unwrap_or_default(),
             deadlines: checked.deadlines(),
             capture: checked.capture_limits(),
+            fields: Fields::check(&mut checked),
+            limits: ListenLimits::check(&mut checked),
+            upstream: UpstreamConfig::check(&mut checked),
+            tls: TlsFiles::check(&mut checked),
             learner_slowdown: checked.parse("LEARNER_SLOWDOWN", factor).unwrap_or(1),
             log: checked.parse("LOG", log_filter).unwrap_or_else(|| "info".into()),
         };
@@ -164,6 +175,15 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+
+    fn get(&self, key: &str) -> Option<String> {
+        self.layers.get(key)
+    }
+
+    fn wrong<T>(&mut self, key: &'static str, value: &str, expected: String) -> Option<T> {
+        self.mistakes.push(Mistake::new(key, value, expected));
+        None
     }
 
     fn deadlines(&mut self) -> Deadlines {

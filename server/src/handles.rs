@@ -126,6 +126,7 @@ impl Handles {
             upstream: types::Upstream {
                 url: self.target.to_string(),
                 sample: self.config.target.is_none(),
+                insecure: self.config.upstream.insecure,
                 health: self.health.health(),
                 breaker: self.health.breaker(),
                 latency_ms: self.health.latency_ms(),

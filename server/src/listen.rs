@@ -1,36 +1,54 @@
-//! Our own accept loop: hyper with its timers on, a cap on connections, and an end that lets running exchanges finish.
+//! Our own accept loop: hyper with its timers on, limits for what one client may take, and an end that lets running
+//! exchanges finish.
 //!
 //! `axum::serve` sets no timer, so a client that never finishes its head would hold a connection for ever.
 
+mod guard;
+mod stream;
+pub mod tls;
+
+use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, Request, Response, header};
+use futures_util::FutureExt;
+use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
+use hyper::server::conn::{http1, http2};
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
+use self::stream::{Stream, Switch};
+use crate::config::ListenLimits;
 use crate::handles::Handles;
+use crate::proxy;
 use crate::proxy::body::Body;
-use crate::proxy::{self, Peer};
+use crate::proxy::headers::Peer;
 
-/// For a request head; also how long an idle connection is kept.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// A connection costs some tens of kilobytes; more of them than this wait to be accepted.
-const MAX_CONNECTIONS: usize = 10_000;
 /// HTTP/2 requests of one connection at once.
 const MAX_STREAMS: u32 = 256;
-/// Running exchanges get this long at the end.
-const DRAIN: Duration = Duration::from_secs(10);
+/// An HTTP/2 client that is silent for the one and then does not answer a ping within the other is gone.
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// After a failed accept, mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections that are told at once that there is no place; beyond these there is not even time to say so.
+const MAX_TURNED_AWAY: usize = 256;
+/// For a client to take the refusal in, so that closing does not take it away from it.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// What a connection that has said nothing yet gets when the server ends.
+const LAST_WORD: Duration = Duration::from_millis(250);
+/// Of one connection; bodies pass in pieces of at most this size.
+const MAX_BUFFER_BYTES: usize = 128 << 10;
 
 /// What a listener serves.
 #[derive(Debug, Clone)]
@@ -39,6 +57,8 @@ pub struct Site {
     /// Dashboard and admin API.
     pub control: axum::Router,
     pub role: Role,
+    /// With it, TLS is all that is spoken.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,17 +71,17 @@ pub enum Role {
 
 /// Accepts until `stop` turns true, then drains.
 pub async fn run(listener: TcpListener, site: Site, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let graceful = GracefulShutdown::new();
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    server.http2().timer(TokioTimer::new()).max_concurrent_streams(MAX_STREAMS);
+    let limits = site.handles.config.limits;
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let refusals = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
+    // Every connection holds a sender; when the last one is gone, so are the connections.
+    let (running, mut ended) = mpsc::channel::<Infallible>(1);
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &places) => accepted,
+            accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
         };
-        let (stream, peer, place) = match accepted {
+        let (socket, address) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "accept a connection");
@@ -69,62 +89,182 @@ pub async fn run(listener: TcpListener, site: Site, mut stop: watch::Receiver<bo
                 continue;
             }
         };
-        let service = service(&site, peer);
-        let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            // A client that breaks off is not news.
-            if let Err(error) = connection.await {
-                tracing::trace!(error, "connection ended");
-            }
-            drop(place);
-        });
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            turn_away(socket, &refusals);
+            continue;
+        };
+        // Answers are written whole; waiting to fill a packet would only add latency.
+        let _ = socket.set_nodelay(true);
+        tokio::spawn(serve(socket, address, site.clone(), stop.clone(), (place, running.clone())));
     }
-    drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
-        tracing::warn!("exchanges were still running after {} s and were cut off", DRAIN.as_secs());
+    // What the kernel has accepted for us may have a request in it already.
+    while let Some(Ok((socket, address))) = listener.accept().now_or_never() {
+        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+            tokio::spawn(serve(socket, address, site.clone(), stop.clone(), (place, running.clone())));
+        }
+    }
+    drop((listener, running));
+    if tokio::time::timeout(limits.grace, ended.recv()).await.is_err() {
+        tracing::warn!("exchanges were still running after {} s and were cut off", limits.grace.as_secs_f32());
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    // Answers are written whole; waiting to fill a packet would only add latency.
-    stream.set_nodelay(true)?;
-    Ok((stream, peer, place))
+/// Never waits: who has no place must not cost one.
+fn turn_away(mut socket: TcpStream, refusals: &Arc<Semaphore>) {
+    let Ok(permit) = Arc::clone(refusals).try_acquire_owned() else { return };
+    tokio::spawn(async move {
+        let farewell = async {
+            socket.write_all(no_place().as_bytes()).await?;
+            socket.shutdown().await?;
+            // Closing over unread bytes would reset the connection, and the client might lose what we said.
+            let mut unread = [0; 1024];
+            while socket.read(&mut unread).await? > 0 {}
+            io::Result::Ok(())
+        };
+        let _ = tokio::time::timeout(FAREWELL, farewell).await;
+        drop(permit);
+    });
+}
+
+/// Our envelope, made without hyper.
+fn no_place() -> String {
+    let body =
+        "{\"error\":{\"code\":\"too_many_connections\",\"message\":\"all connections are taken\",\"details\":null}}";
+    let length = body.len();
+    let fields = "content-type: application/json\r\nx-understudy-source: none\r\nx-understudy-reason: all connections are taken\r\nretry-after: 1\r\nconnection: close";
+    format!("HTTP/1.1 503 Service Unavailable\r\n{fields}\r\ncontent-length: {length}\r\n\r\n{body}")
+}
+
+async fn serve(
+    socket: TcpStream,
+    address: SocketAddr,
+    site: Site,
+    stop: watch::Receiver<bool>,
+    held: (OwnedSemaphorePermit, mpsc::Sender<Infallible>),
+) {
+    let peer = Arc::new(Peer::new(address.ip(), site.tls.is_some()));
+    let timeout = site.handles.config.limits.head_timeout;
+    match &site.tls {
+        None => speak(socket, peer, site, stop).await,
+        Some(config) => {
+            let accepting = TlsAcceptor::from(Arc::clone(config)).accept(socket);
+            match at_first(accepting, timeout, stop.clone()).await {
+                Some(Ok(stream)) => speak(stream, peer, site, stop).await,
+                Some(Err(error)) => tracing::debug!(%error, "shake hands with a client"),
+                None => {}
+            }
+        }
+    }
+    drop(held);
+}
+
+/// What comes before the first request must not take long, and still less when the server ends.
+async fn at_first<T>(work: impl Future<Output = T>, timeout: Duration, mut stop: watch::Receiver<bool>) -> Option<T> {
+    let ending = async {
+        let _ = stop.wait_for(|stop| *stop).await;
+        tokio::time::sleep(LAST_WORD).await;
+    };
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = tokio::time::sleep(timeout) => None,
+        () = ending => None,
+    }
+}
+
+async fn speak<T>(io: T, peer: Arc<Peer>, site: Site, stop: watch::Receiver<bool>)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let limits = site.handles.config.limits;
+    let mut stream = Stream::new(io, limits.body_timeout);
+    let Some(Ok(is_http2)) = at_first(stream.speaks_http2(), limits.head_timeout, stop.clone()).await else { return };
+    let service = service(site, peer, stream.switch());
+    let io = TokioIo::new(stream);
+    // A client that breaks off is not news.
+    let ended = if is_http2 {
+        let connection = http2_server(&limits).serve_connection(io, service);
+        until_stopped(connection, |connection| connection.graceful_shutdown(), limits.connection_age, stop).await
+    } else {
+        let connection = http1_server(&limits).serve_connection(io, service).with_upgrades();
+        until_stopped(connection, |connection| connection.graceful_shutdown(), limits.connection_age, stop).await
+    };
+    if let Err(error) = ended {
+        tracing::trace!(%error, "connection ended");
+    }
+}
+
+fn http1_server(limits: &ListenLimits) -> http1::Builder {
+    let mut server = http1::Builder::new();
+    server
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout)
+        .max_headers(limits.head_fields)
+        .max_header_size(limits.head_bytes)
+        .max_buf_size(limits.head_bytes.max(MAX_BUFFER_BYTES));
+    server
+}
+
+fn http2_server(limits: &ListenLimits) -> http2::Builder<TokioExecutor> {
+    let mut server = http2::Builder::new(TokioExecutor::new());
+    server
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_TIMEOUT);
+    server
+}
+
+/// Runs a connection; when it is old or the server ends, it is asked to end after what it is doing.
+async fn until_stopped<C, E>(
+    connection: C,
+    ask_to_end: impl FnOnce(std::pin::Pin<&mut C>),
+    age: Duration,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), E>
+where
+    C: Future<Output = Result<(), E>>,
+{
+    let mut connection = pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return ended,
+        () = tokio::time::sleep(age) => {}
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+    ask_to_end(connection.as_mut());
+    connection.await
 }
 
 fn service(
-    site: &Site,
-    peer: SocketAddr,
-) -> impl hyper::service::Service<
+    site: Site,
+    peer: Arc<Peer>,
+    switch: Switch,
+) -> impl Service<
     Request<Incoming>,
     Response = Response<Body>,
-    Error = std::convert::Infallible,
-    Future = impl Future<Output = Result<Response<Body>, std::convert::Infallible>> + Send + 'static + use<>,
->
-+ Send
-+ 'static
-+ use<> {
-    let forwarded_for = peer.ip().to_canonical().to_string().parse().expect("an IP address is visible ASCII");
-    let peer = Peer { forwarded_for };
-    let site = site.clone();
+    Error = Infallible,
+    Future = impl Future<Output = Result<Response<Body>, Infallible>> + Send + 'static + use<>,
+> + Send
++ 'static {
     service_fn(move |req| {
         let is_ours = match site.role {
             Role::Both => is_ours(&req),
             Role::Api => false,
             Role::Control => true,
         };
-        let (handles, peer) = (Arc::clone(&site.handles), peer.clone());
+        let (handles, peer) = (Arc::clone(&site.handles), Arc::clone(&peer));
         let control = is_ours.then(|| site.control.clone());
+        let switch = req.headers().contains_key(header::UPGRADE).then(|| switch.clone());
         async move {
-            Ok(match control {
+            let response = match control {
                 Some(control) => control_response(control, req).await,
                 None => proxy::handle(handles, peer, req).await,
-            })
+            };
+            if let Some(switch) = switch {
+                switch.decide(response.status() == StatusCode::SWITCHING_PROTOCOLS);
+            }
+            Ok(response)
         }
     })
 }

@@ -8,6 +8,7 @@ pub mod capture;
 pub mod exchange;
 pub mod headers;
 pub mod health;
+pub mod patience;
 pub mod probe;
 pub mod respond;
 pub mod tunnel;
@@ -19,10 +20,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::header::HeaderValue;
 use http::request::Parts;
-use http::uri::{Authority, PathAndQuery};
+use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
 use hyper::upgrade::OnUpgrade;
 use understudy_policy::{
     After, Decision, Failure, Permit, Sent, after_answer, after_failure, decide, is_unwell, may_resend,
@@ -31,6 +33,7 @@ use understudy_types::Source;
 
 use self::body::{Body, Captured, Outgoing, Tap, Tee};
 use self::exchange::ExchangeContext;
+use self::headers::{Called, Came, Peer};
 use self::health::Health;
 use self::respond::Refusal;
 use self::upstream::UpstreamError;
@@ -39,17 +42,10 @@ use crate::handles::Handles;
 /// `x-understudy-reason` of what upstream answered.
 const FORWARDED: &str = "upstream answered";
 
-/// What a connection tells about every request that comes over it.
-#[derive(Debug, Clone)]
-pub struct Peer {
-    /// The client's address, ready for `X-Forwarded-For`.
-    pub forwarded_for: HeaderValue,
-}
-
 /// Answers one request of the API.
-pub async fn handle(handles: Arc<Handles>, peer: Peer, req: Request<Incoming>) -> Response<Body> {
+pub async fn handle(handles: Arc<Handles>, peer: Arc<Peer>, req: Request<Incoming>) -> Response<Body> {
     // 1. What came, and when.
-    let (exchange, hop) = match begin(&handles, req) {
+    let (exchange, hop) = match begin(&handles, &peer, req) {
         Ok(begun) => begun,
         Err(refusal) => return refusal.response(),
     };
@@ -71,16 +67,24 @@ pub async fn handle(handles: Arc<Handles>, peer: Peer, req: Request<Incoming>) -
                 Some(why) => (why, Some(response)),
                 None => return from_upstream(&handles, exchange, hop, response),
             },
-            Err(error) => match after_failure(error.failure, failover) {
-                After::Twin(why) => (why, None),
-                After::Refuse(_) => return refuse(&handles, exchange, &Refusal::Upstream(error)),
-            },
+            Err(error) => {
+                if let Some(fault) = exchange.body.as_ref().and_then(|tap| tap.fault()) {
+                    return refuse(&handles, exchange, &Refusal::Body(fault));
+                }
+                match after_failure(error.failure, failover) {
+                    After::Twin(why) => (why, None),
+                    After::Refuse(_) => return refuse(&handles, exchange, &Refusal::Upstream(error)),
+                }
+            }
         },
     };
 
     // 4. The twin answers. Where it cannot, an answer of upstream's is better than none.
     match (twin::answer(&handles, &exchange, why).await, instead_of) {
-        (Ok((response, reason)), _) => from_twin(&handles, exchange, response, reason),
+        (Ok((mut response, reason)), _) => {
+            headers::rewrite(response.headers_mut(), &handles.config.fields, &handles.target, &hop.called);
+            from_twin(&handles, exchange, response, reason)
+        }
         (Err(_), Some(response)) => from_upstream(&handles, exchange, hop, response),
         (Err(refusal), None) => refuse(&handles, exchange, &refusal),
     }
@@ -89,16 +93,17 @@ pub async fn handle(handles: Arc<Handles>, peer: Peer, req: Request<Incoming>) -
 /// What belongs to this connection and not to the exchange.
 struct Hop {
     version: Version,
-    authority: Option<Authority>,
+    called: Called,
     /// The protocol to switch to, and our side of the switch.
     upgrade: Option<(HeaderValue, OnUpgrade)>,
 }
 
-fn begin(handles: &Handles, req: Request<Incoming>) -> Result<(ExchangeContext, Hop), Refusal> {
+fn begin(handles: &Handles, peer: &Peer, req: Request<Incoming>) -> Result<(ExchangeContext, Hop), Refusal> {
     let (mut parts, incoming) = req.into_parts();
     let target = target(&parts)?;
     let upgrade = headers::upgrade(&parts.headers).zip(parts.extensions.remove::<OnUpgrade>());
-    let hop = Hop { version: parts.version, authority: parts.uri.authority().cloned(), upgrade };
+    let host = headers::called_host(&parts.headers, parts.uri.authority());
+    let hop = Hop { version: parts.version, called: Called { is_https: peer.is_https, host }, upgrade };
     let exchange = ExchangeContext {
         id: handles.next_id(),
         received: Instant::now(),
@@ -106,7 +111,8 @@ fn begin(handles: &Handles, req: Request<Incoming>) -> Result<(ExchangeContext, 
         method: parts.method,
         target,
         headers: parts.headers,
-        body: (!incoming.is_end_stream()).then(|| Tap::new(incoming, &handles.budget)),
+        body: (!incoming.is_end_stream())
+            .then(|| Tap::new(incoming, &handles.budget, handles.config.limits.body_timeout)),
     };
     Ok((exchange, hop))
 }
@@ -116,7 +122,9 @@ fn target(parts: &Parts) -> Result<PathAndQuery, Refusal> {
     if parts.method == Method::CONNECT {
         return Err(Refusal::Connect);
     }
-    let target = parts.uri.path_and_query().filter(|target| target.as_str().starts_with('/'));
+    let asks_whole_server = |target: &PathAndQuery| target == "*" && parts.method == Method::OPTIONS;
+    let target = parts.uri.path_and_query();
+    let target = target.filter(|target| target.as_str().starts_with('/') || asks_whole_server(target));
     target.cloned().ok_or_else(|| Refusal::Target(parts.uri.to_string()))
 }
 
@@ -204,7 +212,7 @@ async fn send(
         let silent_since = exchange.body.as_ref().map_or(Some(began), |tap| tap.sent()).unwrap_or(now);
         until = silent_since.max(began) + deadline;
         if until <= now {
-            return Err(UpstreamError { failure: Failure::HeadTimeout, downstream: false, source: None });
+            return Err(UpstreamError::of(Failure::HeadTimeout));
         }
     }
 }
@@ -226,17 +234,32 @@ fn outgoing(handles: &Handles, exchange: &ExchangeContext, peer: &Peer, hop: &Ho
     let mut req = Request::new(body);
     *req.method_mut() = exchange.method.clone();
     *req.uri_mut() = handles.target.uri(&exchange.target).unwrap_or_default();
-    let mut fields = headers::for_upstream(
-        &exchange.headers,
-        &handles.target,
-        &peer.forwarded_for,
-        hop.version,
-        hop.authority.as_ref(),
-    );
+    let came = Came {
+        peer,
+        version: hop.version,
+        method: &exchange.method,
+        host: hop.called.host.as_ref(),
+        needs_own_name: handles.client.speaks_http2(),
+    };
+    let mut fields = headers::for_upstream(&exchange.headers, &handles.target, &handles.config.fields, &came);
     if let Some((protocol, _)) = &hop.upgrade {
         headers::set_upgrade(&mut fields, protocol.clone());
     }
     *req.headers_mut() = fields;
+    if let Some(tap) = &exchange.body
+        && exchange
+            .headers
+            .get(http::header::EXPECT)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+    {
+        tap.hold();
+        let tap = Arc::clone(tap);
+        hyper::ext::on_informational(&mut req, move |interim| {
+            if interim.status() == StatusCode::CONTINUE {
+                tap.proceed();
+            }
+        });
+    }
     req
 }
 
@@ -248,7 +271,7 @@ fn from_upstream(
     response: Response<Incoming>,
 ) -> Response<Body> {
     let (mut parts, incoming) = response.into_parts();
-    let mut fields = headers::for_downstream(&parts.headers);
+    let mut fields = headers::for_downstream(&parts.headers, &handles.target, &handles.config.fields, &hop.called);
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         let protocol = parts.headers.get(http::header::UPGRADE).cloned();
         if let (Some(protocol), Some((_, downstream)), Some(upstream)) =
@@ -260,9 +283,13 @@ fn from_upstream(
     }
     respond::label_static(&mut fields, Source::Upstream, FORWARDED);
     let recording = exchange.answered(handles, parts.status, parts.headers, Source::Upstream, FORWARDED);
-    let mut response = Response::new(Body::Upstream(Box::new(Tee::new(incoming, recording))));
+    let mut response =
+        Response::new(Body::Upstream(Box::new(Tee::new(incoming, recording, handles.config.upstream.idle_timeout))));
     *response.status_mut() = parts.status;
     *response.headers_mut() = fields;
+    if let Some(phrase) = parts.extensions.remove::<ReasonPhrase>() {
+        response.extensions_mut().insert(phrase);
+    }
     response
 }
 

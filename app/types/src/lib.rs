@@ -55,6 +55,9 @@ pub struct Upstream {
     pub url: String,
     /// The built-in sample API stands in because no `TARGET_URL` was given.
     pub sample: bool,
+    /// Upstream's certificate is not checked, because the configuration says so.
+    #[serde(default)]
+    pub insecure: bool,
     pub health: Health,
     pub breaker: Breaker,
     /// Median of the last answers, when there were any.

@@ -9,7 +9,7 @@ use super::Mistake;
 const DEFAULT_FILE: &str = "understudy.toml";
 
 /// Every key there is. In the file they are written in lower case.
-const KEYS: [&str; 15] = [
+const KEYS: &[&str] = &[
     "TARGET_URL",
     "DB_NAME",
     "DATA_DIR",
@@ -24,11 +24,30 @@ const KEYS: [&str; 15] = [
     "DEADLINE_CEILING",
     "CAPTURE_BODY_LIMIT",
     "CAPTURE_MEMORY_LIMIT",
+    "UPSTREAM_HOST",
+    "FORWARDED",
+    "VIA",
+    "REWRITE_LOCATION",
+    "REWRITE_COOKIES",
+    "HEAD_TIMEOUT",
+    "BODY_TIMEOUT",
+    "MAX_HEAD_BYTES",
+    "MAX_HEAD_FIELDS",
+    "MAX_CONNECTIONS",
+    "MAX_CONNECTION_AGE",
+    "SHUTDOWN_GRACE",
+    "TLS_CERT",
+    "TLS_KEY",
+    "UPSTREAM_CA_FILE",
+    "UPSTREAM_INSECURE",
+    "UPSTREAM_HTTP",
+    "UPSTREAM_CONNECT_TIMEOUT",
+    "UPSTREAM_IDLE_TIMEOUT",
     "LOG",
 ];
 
 /// Read from the environment alone and told to nobody: switches for tests and measurements.
-const HIDDEN_KEYS: [&str; 1] = ["LEARNER_SLOWDOWN"];
+const HIDDEN_KEYS: &[&str] = &["LEARNER_SLOWDOWN"];
 
 /// The environment, or a map in tests.
 pub trait Env {
@@ -93,6 +112,18 @@ pub struct Flags {
     /// What is kept of all bodies that are under way or wait to be learned [default: 128MiB]
     #[arg(long, global = true, value_name = "SIZE")]
     pub capture_memory_limit: Option<String>,
+    /// PEM file with the certificate chain that apps and browsers are shown; the listeners then speak TLS
+    #[arg(long, global = true, value_name = "FILE")]
+    pub tls_cert: Option<String>,
+    /// PEM file with the private key of it
+    #[arg(long, global = true, value_name = "FILE")]
+    pub tls_key: Option<String>,
+    /// PEM file with certificates that upstream's may be signed by, beside the machine's own
+    #[arg(long, global = true, value_name = "FILE")]
+    pub upstream_ca_file: Option<String>,
+    /// Do not check upstream's certificate: whoever answers is believed to be the real API (UPSTREAM_INSECURE=on)
+    #[arg(long, global = true)]
+    pub insecure: bool,
     /// What to log, for example debug or understudy_server=trace [default: info]
     #[arg(long, global = true, value_name = "FILTER")]
     pub log: Option<String>,
@@ -118,6 +149,9 @@ impl Flags {
             "DEADLINE_CEILING" => self.deadline_ceiling.as_ref(),
             "CAPTURE_BODY_LIMIT" => self.capture_body_limit.as_ref(),
             "CAPTURE_MEMORY_LIMIT" => self.capture_memory_limit.as_ref(),
+            "TLS_CERT" => self.tls_cert.as_ref(),
+            "TLS_KEY" => self.tls_key.as_ref(),
+            "UPSTREAM_CA_FILE" => self.upstream_ca_file.as_ref(),
             "LOG" => self.log.as_ref(),
             _ => None,
         }
@@ -139,12 +173,15 @@ impl Layers {
         if let Some((path, text)) = file {
             layers.add_file(path, text);
         }
-        for key in KEYS.into_iter().chain(HIDDEN_KEYS) {
+        for &key in KEYS.iter().chain(HIDDEN_KEYS) {
             // `make` passes a variable that nobody set as an empty one.
             let strong = flags.get(key).cloned().or_else(|| env.get(key)).filter(|value| !value.trim().is_empty());
             if let Some(value) = strong {
                 layers.values.insert(key, value.trim().to_owned());
             }
+        }
+        if flags.insecure {
+            layers.values.insert("UPSTREAM_INSECURE", "on".to_owned());
         }
         layers
     }
@@ -187,7 +224,7 @@ impl Layers {
             }
         };
         for (name, value) in table {
-            let key = KEYS.into_iter().find(|key| key.to_ascii_lowercase() == name);
+            let key = KEYS.iter().copied().find(|key| key.to_ascii_lowercase() == name);
             match (key, scalar(&value)) {
                 (Some(key), Some(text)) => drop(self.values.insert(key, text)),
                 (Some(key), None) => self.mistakes.push(Mistake::new(key, value.type_str(), "a single value")),

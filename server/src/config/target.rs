@@ -53,8 +53,12 @@ impl TargetUrl {
     /// Where a request for `path` goes. Without a base path nothing is copied.
     #[must_use]
     pub fn uri(&self, path: &PathAndQuery) -> Option<Uri> {
-        let path =
-            if self.base_path.is_empty() { path.clone() } else { format!("{}{path}", self.base_path).parse().ok()? };
+        let is_whole_server = path.as_str() == "*";
+        let path = if self.base_path.is_empty() || is_whole_server {
+            path.clone()
+        } else {
+            format!("{}{path}", self.base_path).parse().ok()?
+        };
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(self.scheme.clone());
         parts.authority = Some(self.authority.clone());
@@ -78,6 +82,18 @@ impl TargetUrl {
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.scheme == Scheme::HTTPS
+    }
+
+    #[must_use]
+    pub fn scheme(&self) -> &Scheme {
+        &self.scheme
+    }
+
+    /// What is left of a path of upstream's without the base path; `None` when it does not lie below it, or there is none.
+    #[must_use]
+    pub fn strip_base<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let rest = path.strip_prefix(&self.base_path).filter(|_| !self.base_path.is_empty())?;
+        (rest.is_empty() || rest.starts_with(['/', '?', '#'])).then_some(rest)
     }
 
     /// Host and port to connect to.

@@ -22,7 +22,7 @@ use crate::handles::Handles;
 use crate::learner::convert;
 use crate::proxy::body::{Captured, Outgoing};
 use crate::proxy::exchange::Observed;
-use crate::proxy::headers;
+use crate::proxy::headers::{self, Came, Peer};
 use crate::proxy::upstream::UpstreamError;
 use crate::redact::is_secret_name;
 use crate::store::StoreError;
@@ -271,8 +271,16 @@ async fn send(handles: &Handles, entry: &Entry, request: Original) -> Result<Ans
     let mut req = Request::new(Outgoing::Whole(body));
     *req.method_mut() = method;
     *req.uri_mut() = handles.target.uri(&target).unwrap_or_default();
-    let ours = HeaderValue::from_static("127.0.0.1");
-    let mut fields = headers::for_upstream(&request.headers, &handles.target, &ours, Version::HTTP_11, None);
+    let ours = Peer::new(std::net::Ipv4Addr::LOCALHOST.into(), false);
+    let host = headers::called_host(&request.headers, None);
+    let came = Came {
+        peer: &ours,
+        version: Version::HTTP_11,
+        method: req.method(),
+        host: host.as_ref(),
+        needs_own_name: handles.client.speaks_http2(),
+    };
+    let mut fields = headers::for_upstream(&request.headers, &handles.target, &handles.config.fields, &came);
     // The body may be another one by now, and nobody waits for a `100 Continue`.
     fields.remove(header::CONTENT_LENGTH);
     fields.remove(header::EXPECT);

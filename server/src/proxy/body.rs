@@ -2,8 +2,8 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 
 use super::capture::{Budget, Held};
 use super::exchange::Recording;
+use super::patience::Patience;
 
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -112,19 +113,31 @@ struct TapState {
     starved: bool,
     /// Set once upstream is out of the play: a late poll of its connection must not take frames or our waker away.
     taken_back: bool,
+    /// With the client, between two frames.
+    patience: Patience,
+    /// The client waits for upstream's word before it sends anything (RFC 9110 §10.1.1).
+    expects: Option<Patience>,
+    sender: Option<Waker>,
+    fault: Option<CollectError>,
 }
 
+/// Servers that never say "100 Continue" are common; a client sends after a while all the same, and so do we.
+const CONTINUE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Why the body of a request could not be had in one piece.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum CollectError {
     #[error("the request body is larger than what is kept of a body for the twin to read")]
     TooLarge,
     #[error("the request body broke off: {0}")]
-    Broken(#[from] hyper::Error),
+    Broken(String),
+    #[error("the request body stopped coming")]
+    Silent,
 }
 
 impl Tap {
-    pub fn new(incoming: Incoming, budget: &Arc<Budget>) -> Arc<Self> {
+    /// A client that sends nothing for `timeout` while it is waited for has given up.
+    pub fn new(incoming: Incoming, budget: &Arc<Budget>, timeout: Duration) -> Arc<Self> {
         let state = TapState {
             incoming,
             captured: Captured::new(budget),
@@ -132,8 +145,31 @@ impl Tap {
             moved: Instant::now(),
             starved: false,
             taken_back: false,
+            patience: Patience::new(Some(timeout)),
+            expects: None,
+            sender: None,
+            fault: None,
         };
         Arc::new(Self(Mutex::new(state)))
+    }
+
+    /// Keeps the body back until [`Tap::proceed`]: reading it is what makes hyper tell the client to send it.
+    pub fn hold(&self) {
+        self.lock().expects = Some(Patience::new(Some(CONTINUE_TIMEOUT)));
+    }
+
+    /// Upstream wants the body.
+    pub fn proceed(&self) {
+        let mut state = self.lock();
+        state.expects = None;
+        if let Some(sender) = state.sender.take() {
+            sender.wake();
+        }
+    }
+
+    /// What the client did wrong, if it did.
+    pub fn fault(&self) -> Option<CollectError> {
+        self.lock().fault.clone()
     }
 
     /// Since when upstream alone is to blame for the silence; `None` while the client still has to send.
@@ -149,7 +185,7 @@ impl Tap {
     /// What has passed so far; a body that has not ended counts as cut.
     pub fn take(&self) -> Captured {
         let mut state = self.lock();
-        let ended = state.ended || state.incoming.is_end_stream();
+        let ended = (state.ended && state.fault.is_none()) || state.incoming.is_end_stream();
         let mut captured = std::mem::take(&mut state.captured);
         captured.truncated |= !ended;
         captured
@@ -162,8 +198,9 @@ impl Tap {
             let frame = std::future::poll_fn(|cx| self.lock().poll_frame(cx)).await;
             let truncated = self.lock().captured.truncated;
             match frame {
+                Some(Err(error)) => return Err(error),
                 _ if truncated => return Err(CollectError::TooLarge),
-                Some(frame) => drop(frame?),
+                Some(Ok(_)) => {}
                 None => break,
             }
         }
@@ -173,12 +210,19 @@ impl Tap {
 }
 
 impl TapState {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CollectError>>> {
         if self.ended {
-            return Poll::Ready(None);
+            return Poll::Ready(self.fault.clone().map(Err));
         }
         self.starved = true;
-        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
+        let frame = match Pin::new(&mut self.incoming).poll_frame(cx) {
+            Poll::Ready(frame) => frame.map(|frame| frame.map_err(|error| CollectError::Broken(error.to_string()))),
+            Poll::Pending => {
+                ready!(self.patience.poll(cx));
+                Some(Err(CollectError::Silent))
+            }
+        };
+        self.patience.calm();
         self.starved = false;
         self.moved = Instant::now();
         match &frame {
@@ -187,10 +231,24 @@ impl TapState {
                     self.captured.push(data);
                 }
             }
-            Some(Err(_)) => self.captured.truncated = true,
+            Some(Err(fault)) => {
+                self.captured.truncated = true;
+                self.ended = true;
+                self.fault = Some(fault.clone());
+            }
             None => self.ended = true,
         }
         Poll::Ready(frame)
+    }
+
+    /// Ready when nothing keeps the body back.
+    fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(patience) = &mut self.expects {
+            self.sender = Some(cx.waker().clone());
+            ready!(patience.poll(cx));
+            self.expects = None;
+        }
+        Poll::Ready(())
     }
 }
 
@@ -216,6 +274,7 @@ impl HttpBody for Outgoing {
                 if state.taken_back {
                     return Poll::Ready(Some(Err("the request body was taken back".into())));
                 }
+                ready!(state.poll_leave(cx));
                 state.poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(Into::into)))
             }
         }
@@ -245,12 +304,16 @@ pub struct Tee {
     captured: Captured,
     bytes: u64,
     recording: Option<Recording>,
+    /// With upstream, between two frames.
+    patience: Patience,
 }
 
 impl Tee {
-    pub fn new(incoming: Incoming, recording: Recording) -> Self {
+    /// An upstream that sends nothing for `timeout` while it is waited for is given up.
+    pub fn new(incoming: Incoming, recording: Recording, timeout: Duration) -> Self {
         let captured = Captured::new(recording.budget());
-        let mut tee = Self { incoming, captured, bytes: 0, recording: Some(recording) };
+        let patience = Patience::new(Some(timeout));
+        let mut tee = Self { incoming, captured, bytes: 0, recording: Some(recording), patience };
         tee.finish_at_end();
         tee
     }
@@ -283,7 +346,12 @@ impl HttpBody for Tee {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let tee = self.get_mut();
-        let frame = ready!(Pin::new(&mut tee.incoming).poll_frame(cx));
+        let Poll::Ready(frame) = Pin::new(&mut tee.incoming).poll_frame(cx) else {
+            ready!(tee.patience.poll(cx));
+            tee.finish(false);
+            return Poll::Ready(Some(Err("upstream stopped sending the body".into())));
+        };
+        tee.patience.calm();
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {

@@ -70,6 +70,7 @@ impl Refusal {
             Self::Twin(_) => StatusCode::NOT_IMPLEMENTED,
             Self::Body(CollectError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(CollectError::Broken(_)) | Self::Target(_) => StatusCode::BAD_REQUEST,
+            Self::Body(CollectError::Silent) => StatusCode::REQUEST_TIMEOUT,
             Self::Connect => StatusCode::METHOD_NOT_ALLOWED,
         }
     }
@@ -85,6 +86,7 @@ impl Refusal {
             Self::Twin(Twin::ThinEvidence { .. }) => "thin_evidence",
             Self::Body(CollectError::TooLarge) => "body_too_large",
             Self::Body(CollectError::Broken(_)) => "body_broken",
+            Self::Body(CollectError::Silent) => "body_timeout",
             Self::Connect => "connect_refused",
             Self::Target(_) => "bad_target",
         }
