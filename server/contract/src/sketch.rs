@@ -115,9 +115,10 @@ impl<V: Absorb, const MAX: usize> Bounded<V, MAX> {
         if self.kept.len() <= MAX {
             return false;
         }
-        let Some((edge, last)) = self.kept.keys().map(|key| (rank(key), key.clone())).max() else {
+        let Some((edge, last)) = self.kept.keys().map(|key| (rank(key), key)).max() else {
             return false;
         };
+        let last = last.clone();
         let gone = self.kept.remove(&last).unwrap_or_default();
         self.rest.get_or_insert_default().absorb(&gone);
         self.edge = Some(edge);
