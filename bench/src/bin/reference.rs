@@ -1,7 +1,9 @@
 //! The two servers that a figure is compared with besides nginx, both on nothing but hyper.
 //!
-//!     reference static ADDRESS           answers every request with one JSON document of 1 KB
-//!     reference proxy ADDRESS UPSTREAM   forwards as it is, over hyper-util's pooled client
+//! ```text
+//! reference static ADDRESS           answers every request with one JSON document of 1 KB
+//! reference proxy ADDRESS UPSTREAM   forwards as it is, over hyper-util's pooled client
+//! ```
 //!
 //! The first one is also the upstream that every proxy stands in front of.
 
