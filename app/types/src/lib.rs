@@ -3,7 +3,11 @@
 //! Only serde lives here, so that the same types build for `wasm32-unknown-unknown`. Times are Unix milliseconds,
 //! durations say their unit in their name.
 
+mod twin;
+
 use serde::{Deserialize, Serialize};
+
+pub use twin::{Latency, LatencyMode, Override, PinnedAnswer, TwinExample, TwinSave, TwinSettings};
 
 /// Who answers the app (a project's setting).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -200,6 +204,9 @@ pub struct EndpointDetail {
     /// What shadow mode found out, once it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fidelity: Option<EndpointFidelity>,
+    /// What a person decided about its answers.
+    #[serde(default, rename = "override", skip_serializing_if = "Option::is_none")]
+    pub overridden: Option<Override>,
 }
 
 /// How well the twin did at one endpoint in shadow mode. Scores run from 0 to 100.

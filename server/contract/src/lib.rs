@@ -10,6 +10,7 @@ mod decide;
 pub mod exchange;
 mod hash;
 mod headers;
+pub mod import;
 mod kin;
 mod media;
 pub mod model;

@@ -99,7 +99,7 @@ fn evidence(endpoint: &Endpoint) -> Value {
 }
 
 /// The reason phrase of a status (RFC 9110 section 15): a description is required, and this is all that is certain.
-fn reason(status: u16) -> &'static str {
+pub(crate) fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
         201 => "Created",

@@ -80,7 +80,10 @@ impl Operation {
         }
         let seen = self.responses.entry(response.status).or_default();
         seen.count += 1;
-        seen.latency.add(exchange.latency_us);
+        // Of what comes from a document nobody knows how long it took.
+        if exchange.latency_us > 0 {
+            seen.latency.add(exchange.latency_us);
+        }
         learn_headers(&mut seen.headers, &response.headers, &mut self.answered);
         learn_body(&mut seen.bodies, &response.headers, &response.body, &mut self.answered, listener);
         self.tidy();

@@ -12,9 +12,14 @@ mod answer;
 mod behaviour;
 mod causes;
 mod classes;
+mod complete;
 mod generate;
+mod inspect;
 mod journal;
+mod keep;
+mod merge_patch;
 mod mine;
+mod nearest;
 mod observe;
 mod rehearse;
 mod select;
@@ -23,18 +28,36 @@ mod template;
 mod told;
 mod trace;
 mod value;
+mod wish;
 mod world;
 mod write;
 
 use bytes::Bytes;
 
+pub(crate) use generate::Generator;
+
 pub use behaviour::Behaviour;
+pub use inspect::{Collection, Entity, Example};
 pub use journal::Journal;
+pub use keep::{Extent, RestoreError};
+pub use merge_patch::merge_patch;
+pub use nearest::Nearest;
 pub use rehearse::{Kind, Mismatch, Score, rehearse};
 pub use told::answer;
+pub use wish::{Granted, Wish, answer_as};
 pub use world::State;
 
 use crate::Headers;
+
+/// Another text of the same shape.
+pub(crate) fn like(sample: &str, seed: u64) -> String {
+    value::same_shape(sample, seed)
+}
+
+/// A time as Unix milliseconds, in any of the forms in which APIs write times.
+pub(crate) fn time_ms(value: &serde_json::Value) -> Option<u64> {
+    value::read_time(value).and_then(|(_, millis)| u64::try_from(millis).ok())
+}
 
 /// What an answer may depend on beside the request, the state and what was learned.
 #[derive(Clone, Copy)]
@@ -69,11 +92,11 @@ pub struct Answer {
 /// Why the twin gives no answer.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refusal {
-    /// `closest` explains the near miss, when there is one.
-    #[error("no endpoint was learned for {method} {path}{}", closest.as_deref().map(|c| format!("; closest is {c}")).unwrap_or_default())]
-    ///
-    /// `as_api` is what the API itself was seen to say of paths it does not know.
-    UnknownEndpoint { method: String, path: String, closest: Option<String>, as_api: Option<Box<Answer>> },
-    #[error("the evidence for {endpoint} is too thin: confidence {confidence:.2} is below {needed:.2}")]
-    ThinEvidence { endpoint: String, confidence: f64, needed: f64 },
+    /// `closest` explains the near miss, when there is one; `as_api` is what the API itself was seen to say of paths it
+    /// does not know.
+    #[error("no endpoint was learned for {method} {path}{}", closest.as_ref().map(|c| format!("; closest is {c}")).unwrap_or_default())]
+    UnknownEndpoint { method: String, path: String, closest: Option<Box<Nearest>>, as_api: Option<Box<Answer>> },
+    /// `lacks` says what nearly all accepted requests had and this one has not.
+    #[error("the evidence for {endpoint} is too thin: confidence {confidence:.2} is below {needed:.2}{}", if lacks.is_empty() { String::new() } else { format!("; {}", lacks.join(" and ")) })]
+    ThinEvidence { endpoint: String, confidence: f64, needed: f64, lacks: Vec<String> },
 }

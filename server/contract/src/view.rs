@@ -155,6 +155,16 @@ impl Endpoint {
         all.quantile(q).map(|micros| micros / 1000.0)
     }
 
+    /// A latency in microseconds as this status had it: the one below which the share `draw` (0 to 1) of them lay. Of a
+    /// status without any, as all answers had it.
+    #[must_use]
+    pub fn latency_us(&self, status: u16, draw: f64) -> Option<f64> {
+        match self.operation.responses.get(&status) {
+            Some(response) => response.latency.quantile(draw),
+            None => self.latency_ms(draw).map(|millis| millis * 1000.0),
+        }
+    }
+
     /// 0 to 1: how far this can be relied on. A few well-answered requests settle most of it.
     #[must_use]
     pub fn confidence(&self) -> f64 {

@@ -7,6 +7,7 @@
 mod breaker;
 mod deadline;
 mod decision;
+mod prefer;
 
 pub use breaker::{Breaker, BreakerState, Limits, Permit};
 pub use deadline::Deadlines;
@@ -14,6 +15,7 @@ pub use decision::{
     After, Decision, Failure, Sent, Unwell, Why, after_answer, after_failure, decide, is_idempotent, is_safe,
     is_unwell, may_be_processed, may_resend,
 };
+pub use prefer::{BadPreference, Preferences, Wanted};
 
 /// Who answers the app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,21 +1,26 @@
 //! One request answered: found, checked, carried out, rendered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use serde_json::Value;
 
 use super::behaviour::{Account, Behaviour, Effect, HeaderRule, IssuedAt, Part, Rule, Sample, Selector, Source};
 use super::causes::{self, Subject};
+use super::complete::Completion;
 use super::generate::Generator;
-use super::select::{caller, looked_up, page};
+use super::nearest;
+use super::select::{caller, looked_up, page, row_value};
 use super::show::Showing;
 use super::trace::{Call, MIN_CREDENTIAL, set_cookies};
-use super::value::{at, hash};
+use super::value::{at, hash, scalar_text};
 use super::world::{Row, RowId, State, World};
 use super::write::{Writing, imagined, renamed};
 use super::{Answer, Context, Refusal};
 use crate::{Contract, Endpoint, Headers, Request};
+
+/// The most confidence in an answer to which something was added that nothing explains.
+const COMPLETED: f64 = 0.85;
 
 /// Composes one answer.
 pub(super) fn answer(
@@ -31,13 +36,20 @@ pub(super) fn answer(
     let params = hit.parameters.iter().map(|(_, value)| value.clone().into_owned()).collect();
     let call = Call::read(request, params, context.now_ms, &behaviour.carriers);
     let endpoint = format!("{} {}", hit.endpoint.method, hit.endpoint.template);
+    // What is refused in the end has changed nothing. A copy costs a few counters.
+    let before = (context.min_confidence > 0.0).then(|| state.clone());
     state.answers += 1;
     let answer = match behaviour.rules.get(&hit.endpoint.id.0) {
-        Some(rule) => Play { behaviour, rule, call: &call, context, state }.run(),
+        Some(rule) => Play { behaviour, rule, endpoint: hit.endpoint, call: &call, context, state }.run(),
         None => from_schema(hit.endpoint, &call, context),
     };
     if answer.confidence < context.min_confidence {
-        return Err(Refusal::ThinEvidence { endpoint, confidence: answer.confidence, needed: context.min_confidence });
+        if let Some(before) = before {
+            *state = before;
+        }
+        let lacks = nearest::lacks(hit.endpoint, request);
+        let (confidence, needed) = (answer.confidence, context.min_confidence);
+        return Err(Refusal::ThinEvidence { endpoint, confidence, needed, lacks });
     }
     Ok(answer)
 }
@@ -96,7 +108,7 @@ fn without_endpoint(
             reason: "methods seen on this path".to_owned(),
         });
     }
-    let closest = others.iter().next().map(|method| format!("{method} {}", request.path()));
+    let closest = nearest::nearest(contract, &request.method, request.path()).map(Box::new);
     let as_api = behaviour.unknown_path.as_ref().filter(|_| others.is_empty()).map(|sample| {
         let call = Call::read(request, vec![], context.now_ms, &behaviour.carriers);
         let mut answer = replay(sample, &call);
@@ -114,7 +126,7 @@ fn allowed(contract: &Contract, path: &str) -> BTreeSet<&'static str> {
 }
 
 /// A recorded answer with the ids of this call in place of the recorded ones.
-fn replay(sample: &Sample, call: &Call) -> Answer {
+pub(super) fn replay(sample: &Sample, call: &Call) -> Answer {
     let headers = Headers(
         sample
             .headers
@@ -144,6 +156,7 @@ fn write_json(value: &Value, like: &[u8]) -> Bytes {
 struct Play<'a> {
     behaviour: &'a Behaviour,
     rule: &'a Rule,
+    endpoint: &'a Endpoint,
     call: &'a Call,
     context: &'a Context<'a>,
     state: &'a mut State,
@@ -306,6 +319,12 @@ impl<'a> Play<'a> {
             };
         };
         let mut answer = replay(sample, self.call);
+        let seed = hash(&[&self.call.path, &self.context.seed.to_string()]);
+        let mut completion = Completion::of(self.endpoint, sample, Generator::new(seed, self.context.now_ms));
+        // What is added to a new row belongs to it from now on; one that the twin wrote earlier is as it should be.
+        let is_new = done.created || matches!(rule.effect, Effect::Create { .. });
+        let as_written = |id: &RowId| self.state.written.contains(id);
+        let mut added = Vec::new();
         let mut total = None;
         let mut window = (0, None);
         let showing = Showing {
@@ -320,33 +339,45 @@ impl<'a> Play<'a> {
                 body = renamed(body, old, new);
             }
             let mut put_total = Vec::new();
-            for (path, part) in &rule.parts {
+            for (place, part) in &rule.parts {
                 let value = match part {
                     Part::Row { class, view, .. } => done.row.as_ref().filter(|id| id.0 == *class).and_then(|id| {
                         let row = done.passing.as_ref().or_else(|| self.state.world.row(id))?;
-                        Some(showing.row(view, &id.1, row))
+                        let mut shown = showing.row(view, &id.1, row);
+                        if is_new {
+                            let before = shown.clone();
+                            completion.row(place, false, &mut shown, &|name| self.is_sent(name));
+                            added.extend(additions(&before, &shown).map(|(name, value)| (id.clone(), name, value)));
+                        } else if !as_written(id) {
+                            completion.row(place, false, &mut shown, &|_| false);
+                        }
+                        Some(shown)
                     }),
                     Part::List(list) => {
                         let page = page(&self.state.world, list, self.call, who);
                         total = Some(page.total);
                         window = page.window;
-                        Some(Value::Array(
-                            page.rows.into_iter().map(|(key, row)| showing.row(&list.view, key, row)).collect(),
-                        ))
+                        let shown = page.rows.into_iter().map(|(key, row)| {
+                            let mut shown = showing.row(&list.view, key, row);
+                            if !as_written(&(list.class, key.to_owned())) {
+                                completion.row(place, true, &mut shown, &|_| false);
+                            }
+                            shown
+                        });
+                        Some(shown.collect())
                     }
                     Part::Total => {
-                        put_total.push(path);
+                        put_total.push(place);
                         None
                     }
                     Part::Values { class, path } => {
-                        let values = super::mine::values(&self.state.world, *class, path);
-                        Some(Value::Array(values.into_iter().map(Value::from).collect()))
+                        Some(distinct(&self.state.world, *class, path).into_values().collect())
                     }
                     Part::Copy { of: Some(kind), .. } if self.call.headers.media_type().as_ref() != Some(kind) => None,
-                    Part::Copy { source, .. } => copy(source, self.call, at(&body, path)),
+                    Part::Copy { source, .. } => copy(source, self.call, at(&body, place)),
                 };
                 if let Some(value) = value {
-                    put(&mut body, path, value);
+                    put(&mut body, place, value);
                 }
             }
             for path in put_total {
@@ -359,6 +390,13 @@ impl<'a> Play<'a> {
             }
             answer.body = write_json(&body, &sample.raw);
         }
+        let completed = completion.count > 0;
+        for (id, name, value) in added {
+            let row = self.state.world.row_mut(&id);
+            if let Some(row) = row.filter(|row| row.fields.contains_key(&name) || !row.shows(&name)) {
+                row.fields.insert(name, value);
+            }
+        }
         answer.status = match &rule.effect {
             Effect::Put { created_status, .. } if done.created => *created_status,
             Effect::Put { updated_status, .. } => *updated_status,
@@ -370,8 +408,18 @@ impl<'a> Play<'a> {
             return not_modified;
         }
         answer.confidence = self.confidence(done);
+        if completed {
+            // Not all of it could be explained.
+            answer.confidence = answer.confidence.min(COMPLETED);
+        }
         answer.reason = self.reason(done, total);
         answer
+    }
+
+    /// Whether a write takes this member from the body: without it there, its absence is explained.
+    fn is_sent(&self, name: &str) -> bool {
+        let (Effect::Create { plan, .. } | Effect::Put { create: plan, .. }) = &self.rule.effect else { return false };
+        plan.fields.iter().any(|(own, field)| *own == [name] && field.sent.is_some())
     }
 
     /// The credential that a token field of the answer shows: the caller's own, or a new one for the account.
@@ -591,6 +639,31 @@ fn copy(source: &Source, call: &Call, like: Option<&Value>) -> Option<Value> {
         Source::Header(name) => call.headers.get(name).map(Value::from),
         Source::Path => Some(Value::from(call.path.clone())),
     }
+}
+
+/// The members that one object has and an earlier one had not, or not so.
+fn additions(before: &Value, after: &Value) -> impl Iterator<Item = (String, Value)> {
+    let members = after.as_object().into_iter().flatten();
+    let new = members.filter(|(name, value)| before.get(name.as_str()) != Some(*value));
+    new.map(|(name, value)| (name.clone(), value.clone())).collect::<Vec<_>>().into_iter()
+}
+
+/// The distinct scalars of a field of all rows of a class, or of the items of an array field, by their texts.
+fn distinct(world: &World, class: usize, path: &[String]) -> BTreeMap<String, Value> {
+    let mut out = BTreeMap::new();
+    let mut add = |value: &Value| {
+        if let Some(text) = scalar_text(value) {
+            out.entry(text).or_insert_with(|| value.clone());
+        }
+    };
+    for row in world.tables.get(class).into_iter().flat_map(|table| table.rows.values()) {
+        match row_value(world, row, path).as_deref() {
+            Some(Value::Array(items)) => items.iter().for_each(&mut add),
+            Some(value) => add(value),
+            None => {}
+        }
+    }
+    out
 }
 
 /// Replaces the value at a path; what is missing on the way is made.

@@ -13,19 +13,19 @@ use super::value::{TimeForm, same_shape, write_time};
 const MAX_DEPTH: usize = 12;
 
 /// Makes values; the same seed makes the same ones.
-pub(super) struct Generator {
+pub(crate) struct Generator {
     rng: ChaCha8Rng,
     now_ms: i64,
 }
 
 impl Generator {
-    pub(super) fn new(seed: u64, now_ms: u64) -> Self {
+    pub(crate) fn new(seed: u64, now_ms: u64) -> Self {
         Self { rng: ChaCha8Rng::seed_from_u64(seed), now_ms: i64::try_from(now_ms).unwrap_or(i64::MAX) }
     }
 
     /// A value that fits a JSON Schema 2020-12 as this crate writes them: `type`, `enum`, `const`, `properties`,
     /// `required`, `items`, `format`, bounds, `anyOf` and `oneOf`. `field` is the name it stands under.
-    pub(super) fn value(&mut self, schema: &Value, field: &str) -> Value {
+    pub(crate) fn value(&mut self, schema: &Value, field: &str) -> Value {
         self.at_depth(schema, field, 0)
     }
 
@@ -101,6 +101,7 @@ impl Generator {
             "uuid" => same_shape("a0b1c2d3-e4f5-4a6b-8c7d-9e8f7a6b5c4d", self.rng.next_u64()),
             "date-time" => time(TimeForm::Rfc3339 { digits: 3, zulu: true, space: false }),
             "date" => time(TimeForm::Date),
+            "time" => time(TimeForm::Rfc3339 { digits: 0, zulu: true, space: false })[11..].to_owned(),
             "email" => internet::raw::SafeEmail(EN).fake_with_rng(&mut self.rng),
             "uri" => format!("https://example.com/{}", self.word()),
             "ipv4" => internet::raw::IPv4(EN).fake_with_rng(&mut self.rng),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Behaviour;
@@ -27,7 +28,7 @@ pub struct State {
     /// Answers given, so that equal requests that create something do not get equal ids.
     pub(super) answers: u64,
     /// Rows that only the twin wrote, and keys that only the twin deleted.
-    written: BTreeSet<RowId>,
+    pub(super) written: BTreeSet<RowId>,
     pub(super) told: Told,
 }
 
@@ -76,13 +77,6 @@ impl State {
     /// Notes that the twin wrote or deleted a row.
     pub(super) fn mark(&mut self, class: usize, key: &str) {
         self.written.insert((class, key.to_owned()));
-    }
-
-    /// Rows per class, for people.
-    #[must_use]
-    pub fn summary(&self, behaviour: &Behaviour) -> Vec<(String, usize)> {
-        let names = behaviour.classes.all.iter().map(|class| class.name.clone());
-        names.zip(self.world.tables.iter().map(|table| table.rows.len())).collect()
     }
 }
 
@@ -142,7 +136,7 @@ impl Table {
     }
 }
 
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Row {
     pub(super) key: Value,
     /// What the API shows of it, embedded rows and viewer-dependent fields left out.
