@@ -5,20 +5,20 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use understudy_contract::twin::{Behaviour, Journal, State};
+use understudy_contract::twin::Journal;
 use understudy_plugin_host::PluginHost;
 use understudy_policy::Limits;
 
 use crate::config::{Config, Mistake, Mistakes, TargetUrl};
 use crate::control;
 use crate::handles::Handles;
-use crate::learner::{Intake, Knowledge, Learner};
+use crate::learner::{Intake, Knowledge, Learner, mine};
 use crate::listen::{self, Role, Site, tls};
 use crate::outbox::Outbox;
 use crate::proxy::capture::Budget;
@@ -32,9 +32,12 @@ use crate::snapshot::{Snapshot, policy_mode};
 use crate::stats::Stats;
 use crate::store::{Project, Store, Writer, beside};
 use crate::traffic::Traffic;
+use crate::twin::{TwinControl, first_state};
 
 /// Connections that wait to be accepted; the kernel may allow fewer.
 const BACKLOG: u32 = 1024;
+/// The twin's state is stored this often while it changes.
+const KEEP_TWIN_EVERY: Duration = Duration::from_secs(2);
 
 /// A running server.
 #[derive(Debug)]
@@ -90,6 +93,7 @@ impl App {
         let (router, feed) = control::build(&handles, control_address);
         tasks.spawn(control::live::run(Arc::clone(&handles), feed, stopped.clone()));
         tasks.spawn(probe::run(Arc::clone(&handles), stopped.clone()));
+        tasks.spawn(keep_twin(Arc::clone(&handles), stopped.clone()));
 
         let site = |role| Site { handles: Arc::clone(&handles), control: router.clone(), role, tls: tls.clone() };
         let mut listeners = JoinSet::new();
@@ -157,6 +161,9 @@ impl App {
         while self.listeners.join_next().await.is_some() {}
         let Self { handles, learner, shadow, writer, .. } = self;
         self.tasks.shutdown().await;
+        if let Err(error) = handles.keep_twin().await {
+            tracing::error!(%error, "keep the twin's state");
+        }
         let ended = tokio::task::spawn_blocking(move || {
             handles.intake.close();
             learner.join();
@@ -279,7 +286,7 @@ fn build(
         journal.push(exchange);
     }
     let contract = Arc::new(project.model.contract_under(&project.rules));
-    let behaviour = Arc::new(Behaviour::mine(&journal, &contract));
+    let behaviour = Arc::new(mine(&journal, &contract));
     let snapshot = Snapshot {
         contract,
         behaviour: Arc::clone(&behaviour),
@@ -287,6 +294,7 @@ fn build(
         rules: Arc::new(project.rules.clone()),
         mode: policy_mode(project.mode),
         failover: config.failover,
+        twin: Arc::new(TwinControl::read(&project.settings)),
     };
     let stats = Arc::new(Stats::default());
     let traffic = Arc::new(Traffic::new(project.traffic));
@@ -299,7 +307,10 @@ fn build(
         client,
         health: Health::new(Limits::default()),
         snapshot: ArcSwap::from_pointee(snapshot),
-        twin_state: Mutex::new(State::initial(&behaviour)),
+        twin_state: Mutex::new(first_state(&behaviour, project.twin_state.as_deref())),
+        twin_changes: AtomicU64::new(0),
+        twin_kept: AtomicU64::new(0),
+        twin_edits: tokio::sync::Mutex::new(()),
         redactor,
         intake,
         budget,
@@ -334,4 +345,17 @@ async fn start_sample(tasks: &mut JoinSet<()>, stopped: &watch::Receiver<bool>) 
     let address = listener.local_addr().map_err(wrong)?;
     tasks.spawn(sample::run(listener, stopped.clone()));
     Ok(TargetUrl::local(address))
+}
+
+/// Stores the twin's state now and then, so that even a crash loses little of it.
+async fn keep_twin(handles: Arc<Handles>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(KEEP_TWIN_EVERY) => {}
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+        if let Err(error) = handles.keep_twin().await {
+            tracing::error!(%error, "keep the twin's state");
+        }
+    }
 }

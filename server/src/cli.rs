@@ -1,7 +1,10 @@
 //! The command line: `serve`, and small commands that ask a running server.
 
+mod import;
 mod remote;
+mod twin;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -37,6 +40,30 @@ enum Command {
     Mode { mode: ModeWord },
     /// Print the learned API as an OpenAPI 3.1 document
     Openapi,
+    /// Learn an OpenAPI document or a HAR, by a running Understudy or straight into the project file
+    Import { file: PathBuf },
+    /// Look at the twin's state, save it, load it, forget it
+    Twin {
+        #[command(subcommand)]
+        command: TwinCommand,
+        /// Print JSON instead of text
+        #[arg(long, global = true)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum TwinCommand {
+    /// Show the collections, or the rows of one
+    State { collection: Option<String> },
+    /// Undo what the twin's own answers changed
+    Reset,
+    /// Keep the state under a name
+    Save { name: String },
+    /// Go back to a state that was saved
+    Load { name: String },
+    /// List the saved states
+    Saves,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -101,8 +128,10 @@ async fn serve(config: Config, mistakes: Vec<Mistake>) -> ExitCode {
 async fn ask(config: &Config, command: Command) -> anyhow::Result<String> {
     let remote = remote::Remote::new(config)?;
     match command {
+        Command::Import { file } => import::run(&remote, config, &file).await,
         Command::Mode { mode } => remote.set_mode(mode.into()).await,
         Command::Openapi => remote.get("/admin/openapi.json").await,
+        Command::Twin { command, json } => twin::run(&remote, command, json).await,
         Command::Status | Command::Serve => remote.get("/admin/status").await,
     }
 }

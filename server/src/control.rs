@@ -9,12 +9,13 @@ pub mod live;
 mod outbox;
 mod present;
 mod rules;
+mod twin;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::FromRef;
+use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::middleware;
 use axum::routing::{delete, get, post, put};
 
@@ -51,7 +52,7 @@ pub fn build(handles: &Arc<Handles>, address: SocketAddr) -> (Router, Arc<Feed>)
         .route("/admin/status", get(api::status))
         .route("/admin/mode", put(api::set_mode))
         .route("/admin/endpoints", get(api::endpoints))
-        .route("/admin/endpoints/{id}", get(api::endpoint).patch(rules::change_endpoint).delete(rules::hide_endpoint))
+        .route("/admin/endpoints/{id}", get(api::endpoint).patch(twin::change_endpoint).delete(rules::hide_endpoint))
         .route("/admin/rules", get(rules::list).post(rules::add))
         .route("/admin/rules/{id}", delete(rules::remove))
         .route("/admin/openapi.json", get(api::openapi))
@@ -62,7 +63,17 @@ pub fn build(handles: &Arc<Handles>, address: SocketAddr) -> (Router, Arc<Feed>)
         .route("/admin/outbox/{id}", get(outbox::get).delete(outbox::drop_one))
         .route("/admin/outbox/{id}/replay", post(outbox::replay))
         .route("/admin/plugins", get(api::plugins))
-        .route("/admin/twin/reset", post(api::reset_twin))
+        .route("/admin/endpoints/{id}/examples", get(twin::examples))
+        .route("/admin/import", post(twin::import).layer(DefaultBodyLimit::max(twin::DOCUMENT_MAX_BYTES)))
+        .route("/admin/twin/state", get(twin::state))
+        .route("/admin/twin/reset", post(twin::reset))
+        .route("/admin/twin/save", post(twin::save))
+        .route("/admin/twin/load", post(twin::load))
+        .route("/admin/twin/saves", get(twin::saves))
+        .route("/admin/twin/saves/{name}", delete(twin::remove_save))
+        .route("/admin/twin/settings", get(twin::settings).put(twin::set_settings))
+        .route("/admin/twin/overrides", get(twin::overrides))
+        .route("/admin/twin/overrides/{id}", delete(twin::remove_override))
         .route("/admin/healthz", get(api::alive))
         .route("/admin/readyz", get(api::alive))
         .route("/admin/ws", get(live::connect))

@@ -35,8 +35,13 @@ pub struct Handles {
     pub snapshot: ArcSwap<Snapshot>,
     /// Goes with the behaviour in the snapshot: whoever replaces one replaces the other under this lock.
     pub twin_state: Mutex<State>,
+    /// Changes of the twin's state since the start, and those of them that are stored.
+    pub twin_changes: AtomicU64,
+    pub twin_kept: AtomicU64,
+    /// One change of the twin's settings or overrides at a time.
+    pub twin_edits: tokio::sync::Mutex<()>,
     pub redactor: Redactor,
-    /// The same for every start of a project, so that the twin repeats itself.
+    /// The same for every start of a project, so that the twin repeats itself. The twin's settings may say another.
     pub seed: u64,
     pub intake: Intake,
     /// What may be kept of the bodies that pass.
@@ -107,12 +112,6 @@ impl Handles {
     pub fn set_rules(&self, rules: &Rules) {
         let rules = Arc::new(rules.clone());
         self.snapshot.rcu(|old| Snapshot { rules: Arc::clone(&rules), ..Snapshot::clone(old) });
-    }
-
-    /// Forgets what only the twin's own answers changed.
-    pub fn reset_twin(&self) {
-        let mut state = self.twin_state.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = State::initial(&self.snapshot.load().behaviour);
     }
 
     #[must_use]

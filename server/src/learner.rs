@@ -7,6 +7,7 @@
 pub mod convert;
 mod decode;
 pub mod edit;
+pub mod import;
 mod intake;
 pub mod parcel;
 
@@ -16,8 +17,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use understudy_contract::import::{declared_template, without_outweighed};
 use understudy_contract::twin::{Behaviour, Journal};
-use understudy_contract::{Exchange, Model, Rules};
+use understudy_contract::{Contract, Exchange, Model, Rules};
 use understudy_plugin_host::PluginHost;
 use understudy_types::TrafficRow;
 
@@ -204,7 +206,8 @@ fn take(
     }
     match item {
         Item::Learn(exchange, row) => {
-            let template = templates.of(&handles.plugins, &exchange);
+            let declared = declared_template(&exchange);
+            let template = declared.as_deref().or_else(|| templates.of(&handles.plugins, &exchange));
             knowledge.model.learn_under(&exchange, template, &knowledge.rules);
             unpublished.learned += 1;
             unpublished.exchanges.insert(exchange.id);
@@ -234,6 +237,14 @@ fn edit(handles: &Handles, request: edit::Request, knowledge: &mut Knowledge, un
     request.answer(outcome);
 }
 
+/// How the API behaves. What a document declared steps back where the API itself was seen.
+pub(crate) fn mine(journal: &Journal, contract: &Contract) -> Behaviour {
+    match without_outweighed(journal, contract) {
+        Some(kept) => Behaviour::mine(&kept, contract),
+        None => Behaviour::mine(journal, contract),
+    }
+}
+
 /// Computes, swaps, stores; then, and not before, the exchanges count as learned.
 fn publish(handles: &Handles, knowledge: &Knowledge, unpublished: &mut Unpublished) {
     let learned = std::mem::take(&mut unpublished.learned);
@@ -242,7 +253,7 @@ fn publish(handles: &Handles, knowledge: &Knowledge, unpublished: &mut Unpublish
     let mut batch = unpublished.batch(&knowledge.journal);
     if learned > 0 || edited {
         let contract = Arc::new(knowledge.model.contract_under(&knowledge.rules));
-        let behaviour = Arc::new(Behaviour::mine(&knowledge.journal, &contract));
+        let behaviour = Arc::new(mine(&knowledge.journal, &contract));
         if edited {
             handles.set_rules(&knowledge.rules);
         }

@@ -16,3 +16,4 @@ pub mod snapshot;
 pub mod stats;
 pub mod store;
 pub mod traffic;
+pub mod twin;

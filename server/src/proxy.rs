@@ -5,6 +5,7 @@
 
 pub mod body;
 pub mod capture;
+mod choice;
 pub mod exchange;
 pub mod headers;
 pub mod health;
@@ -32,6 +33,7 @@ use understudy_policy::{
 use understudy_types::Source;
 
 use self::body::{Body, Captured, Outgoing, Tap, Tee};
+use self::choice::Choice;
 use self::exchange::ExchangeContext;
 use self::headers::{Called, Came, Peer};
 use self::health::Health;
@@ -50,14 +52,15 @@ pub async fn handle(handles: Arc<Handles>, peer: Arc<Peer>, req: Request<Incomin
         Err(refusal) => return refusal.response(),
     };
 
-    // 2. Mode and breaker say who is asked. The snapshot is not held while we wait.
-    let (mode, failover) = {
-        let snapshot = handles.snapshot.load();
-        (snapshot.mode, snapshot.failover)
+    // 2. Mode, people, the client itself and the breaker say who is asked. The snapshot is not held while we wait.
+    let choice = match Choice::make(&handles.snapshot.load(), &exchange) {
+        Ok(choice) => choice,
+        Err(refusal) => return refuse(&handles, exchange, &refusal),
     };
+    let failover = choice.failover;
     let permit = handles.health.permit();
     let knows = || handles.twin_knows(&exchange.method, &exchange.target);
-    let decision = decide(mode, failover, permit, knows);
+    let decision = decide(choice.mode, failover, permit, knows);
 
     // 3. Upstream answers, or fails before any of its answer has gone out; then the twin may still stand in.
     let (why, instead_of) = match decision {
@@ -65,7 +68,7 @@ pub async fn handle(handles: Arc<Handles>, peer: Arc<Peer>, req: Request<Incomin
         Decision::Forward => match forward(&handles, &exchange, &peer, &hop, permit).await {
             Ok(response) => match after_answer(response.status().as_u16(), handles.config.unwell, failover, knows) {
                 Some(why) => (why, Some(response)),
-                None => return from_upstream(&handles, exchange, hop, response),
+                None => return choice.applied_upstream(from_upstream(&handles, exchange, hop, response)),
             },
             Err(error) => {
                 if let Some(fault) = exchange.body.as_ref().and_then(|tap| tap.fault()) {
@@ -80,12 +83,12 @@ pub async fn handle(handles: Arc<Handles>, peer: Arc<Peer>, req: Request<Incomin
     };
 
     // 4. The twin answers. Where it cannot, an answer of upstream's is better than none.
-    match (twin::answer(&handles, &exchange, why).await, instead_of) {
+    match (twin::answer(&handles, &exchange, &choice, why).await, instead_of) {
         (Ok((mut response, reason)), _) => {
             headers::rewrite(response.headers_mut(), &handles.config.fields, &handles.target, &hop.called);
             from_twin(&handles, exchange, response, reason)
         }
-        (Err(_), Some(response)) => from_upstream(&handles, exchange, hop, response),
+        (Err(_), Some(response)) => choice.applied_upstream(from_upstream(&handles, exchange, hop, response)),
         (Err(refusal), None) => refuse(&handles, exchange, &refusal),
     }
 }

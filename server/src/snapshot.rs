@@ -6,6 +6,8 @@ use understudy_contract::twin::Behaviour;
 use understudy_contract::{Contract, Rules};
 use understudy_policy::Mode;
 
+use crate::twin::TwinControl;
+
 /// Cheap to clone, so that a part can be replaced.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
@@ -17,6 +19,8 @@ pub struct Snapshot {
     pub rules: Arc<Rules>,
     pub mode: Mode,
     pub failover: bool,
+    /// What people decided about the twin.
+    pub twin: Arc<TwinControl>,
 }
 
 #[must_use]

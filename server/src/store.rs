@@ -1,4 +1,4 @@
-//! The project file: the only SQL there is. One connection, one thread that writes; everything that is read is read at the
+//! The project file: the only SQL there is. One connection on one thread; nearly everything that is read is read at the
 //! start.
 //!
 //! What callers see has no word of SQLite's, so that another database can stand here.
@@ -6,6 +6,7 @@
 mod migrations;
 mod open;
 mod rows;
+mod twin;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,6 +41,10 @@ pub struct Project {
     pub outbox: Vec<outbox::Entry>,
     /// How well the twin did in shadow mode, by endpoint id.
     pub fidelity: BTreeMap<String, Record>,
+    /// JSON by key.
+    pub settings: BTreeMap<String, String>,
+    /// What the twin's own answers had changed, as [`State::save`](understudy_contract::twin::State::save) wrote it.
+    pub twin_state: Option<Vec<u8>>,
 }
 
 impl Project {
@@ -87,6 +92,7 @@ enum Command {
     DropOutbox(u64, Done),
     SaveFidelity(BTreeMap<String, Record>),
     ClearFidelity(Done),
+    Twin(twin::Request),
     Close,
 }
 
@@ -201,6 +207,7 @@ fn write(mut connection: Connection, inbox: &mpsc::Receiver<Command>) {
             }
             Command::ClearFidelity(done) => drop(done.send(rows::clear_fidelity(&connection))),
             Command::DropOutbox(id, done) => drop(done.send(rows::drop_outbox(&connection, id))),
+            Command::Twin(request) => request.serve(&connection),
             Command::Close => break,
         }
     }

@@ -25,31 +25,53 @@ impl Remote {
     }
 
     pub(super) async fn get(&self, path: &str) -> anyhow::Result<String> {
-        self.call(Method::GET, path, None).await
+        print(&self.call(Method::GET, path, None).await?)
     }
 
     pub(super) async fn set_mode(&self, mode: Mode) -> anyhow::Result<String> {
-        self.call(Method::PUT, "/admin/mode", Some(&ModeChange { mode })).await
+        let body = serde_json::to_value(ModeChange { mode }).context("write the mode")?;
+        print(&self.call(Method::PUT, "/admin/mode", Some(&body)).await?)
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<&ModeChange>) -> anyhow::Result<String> {
+    /// The answer of one call, or the server's own words why not.
+    pub(super) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.base);
         let mut request = self.client.request(method, &url);
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
-        }
         if let Some(body) = body {
             request = request.json(body);
+        }
+        self.send(request, &url).await
+    }
+
+    /// Sends a document as it is.
+    pub(super) async fn post(&self, path: &str, document: Vec<u8>) -> anyhow::Result<Value> {
+        let url = format!("{}{path}", self.base);
+        self.send(self.client.post(&url).body(document), &url).await
+    }
+
+    /// Whether somebody listens there.
+    pub(super) async fn is_there(&self) -> bool {
+        let address = self.base.trim_start_matches("http://");
+        tokio::net::TcpStream::connect(address).await.is_ok()
+    }
+
+    async fn send(&self, mut request: reqwest::RequestBuilder, url: &str) -> anyhow::Result<Value> {
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
         }
         let response =
             request.send().await.with_context(|| format!("reach an Understudy at {}; is one running?", self.base))?;
         let status = response.status();
         let value: Value = response.json().await.with_context(|| format!("read the answer of {url}"))?;
         if status != StatusCode::OK {
-            bail!(refusal(status, value, &url));
+            bail!(refusal(status, value, url));
         }
-        serde_json::to_string_pretty(&value).context("print the answer")
+        Ok(value)
     }
+}
+
+pub(super) fn print(value: &Value) -> anyhow::Result<String> {
+    serde_json::to_string_pretty(value).context("print the answer")
 }
 
 fn refusal(status: StatusCode, value: Value, url: &str) -> String {

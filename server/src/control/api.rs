@@ -44,10 +44,7 @@ pub(super) async fn endpoint(
     State(handles): State<Arc<Handles>>,
     Path(id): Path<String>,
 ) -> Result<Json<EndpointDetail>, ApiError> {
-    let snapshot = handles.snapshot.load();
-    let record = handles.shadow.record(&id);
-    let found = snapshot.contract.endpoint(&id).map(|endpoint| present::detail(endpoint, record.as_ref()));
-    found.map(Json).ok_or(ApiError::UnknownEndpoint(id))
+    super::twin::detail(&handles, &id).map(Json).ok_or(ApiError::UnknownEndpoint(id))
 }
 
 #[derive(Debug, Deserialize)]
@@ -97,15 +94,10 @@ pub(super) async fn traffic(
     Ok(Json(TrafficPage { items, next }))
 }
 
-fn number(name: &'static str, text: String, expected: &'static str) -> Result<u64, ApiError> {
+pub(super) fn number(name: &'static str, text: String, expected: &'static str) -> Result<u64, ApiError> {
     text.parse().map_err(|_| ApiError::BadParameter { name, given: text, expected })
 }
 
 pub(super) async fn plugins(State(handles): State<Arc<Handles>>) -> Json<Vec<PluginInfo>> {
     Json(handles.plugins.list().into_iter().map(present::plugin).collect())
-}
-
-pub(super) async fn reset_twin(State(handles): State<Arc<Handles>>) -> Json<Value> {
-    handles.reset_twin();
-    Json(json!({ "reset": true }))
 }

@@ -96,8 +96,7 @@ impl Backend for Deck {
     }
 
     fn endpoint(&self, id: &str) -> Option<EndpointDetail> {
-        let record = self.0.shadow.record(id);
-        self.0.snapshot.load().contract.endpoint(id).map(|endpoint| present::detail(endpoint, record.as_ref()))
+        super::twin::detail(&self.0, id)
     }
 
     fn recent(&self, limit: usize) -> Vec<TrafficRow> {

@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 use understudy_types::{ErrorBody, ErrorDetail};
 
 use crate::learner::edit::EditError;
+use crate::learner::import::DocumentError;
 use crate::outbox::ReplayError;
 use crate::store::StoreError;
+use crate::twin::LoadError;
 
 /// Everything the admin API refuses, in one envelope.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +29,18 @@ pub(super) enum ApiError {
     Edit(#[from] EditError),
     #[error("{field} is {given}: expected one of {}", allowed.join(", "))]
     NotAllowed { field: &'static str, given: Value, allowed: &'static [&'static str] },
+    #[error("the body is not {what}: {error}")]
+    NotThat { what: &'static str, error: serde_json::Error },
+    #[error("{name} is {given}: expected {expected}")]
+    Unfit { name: &'static str, given: Value, expected: &'static str },
+    #[error("the twin has no collection {0:?}")]
+    UnknownCollection(String),
+    #[error("{0}")]
+    Load(#[from] LoadError),
+    #[error("failed to {0}")]
+    Document(#[from] DocumentError),
+    #[error("failed to do it: {0}")]
+    Broken(String),
     #[error("{name} is {given:?}: expected {expected}")]
     BadParameter { name: &'static str, given: String, expected: &'static str },
     #[error("the host {0:?} is not one of this server's names; ADMIN_HOSTS can add it")]
@@ -44,7 +58,13 @@ pub(super) enum ApiError {
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::UnknownPath(_) | Self::UnknownEndpoint(_) => StatusCode::NOT_FOUND,
+            Self::UnknownPath(_)
+            | Self::UnknownEndpoint(_)
+            | Self::UnknownCollection(_)
+            | Self::Load(LoadError::Unknown(_)) => StatusCode::NOT_FOUND,
+            Self::NotThat { .. } | Self::Unfit { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Document(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Load(_) | Self::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotJson(_) | Self::BadParameter { .. } => StatusCode::BAD_REQUEST,
             Self::NotAllowed { .. } | Self::NotARule(_) | Self::Edit(EditError::Rule(_)) => {
@@ -65,6 +85,12 @@ impl ApiError {
             Self::WrongMethod { .. } => "wrong_method",
             Self::UnknownEndpoint(_) => "unknown_endpoint",
             Self::NotJson(_) => "not_json",
+            Self::NotThat { .. } | Self::Unfit { .. } => "unfit",
+            Self::UnknownCollection(_) => "unknown_collection",
+            Self::Load(LoadError::Unknown(_)) => "unknown_save",
+            Self::Load(_) => "load_failed",
+            Self::Document(_) => "bad_document",
+            Self::Broken(_) => "broken",
             Self::NotAllowed { .. } => "not_allowed",
             Self::NotARule(_) | Self::Edit(EditError::Rule(_)) => "bad_rule",
             Self::Edit(EditError::Unknown(_)) => "unknown_rule",
@@ -88,6 +114,7 @@ impl ApiError {
             Self::NotAllowed { field, given, allowed } => json!({ "field": field, "given": given, "allowed": allowed }),
             Self::Replay(ReplayError::Needs { id, needs }) => json!({ "id": id, "needs": needs }),
             Self::Replay(ReplayError::MayBeProcessed { id }) => json!({ "id": id }),
+            Self::Unfit { name, given, expected } => json!({ "name": name, "given": given, "expected": expected }),
             _ => Value::Null,
         }
     }

@@ -1,5 +1,7 @@
 //! From the contract's types to those the browser knows.
 
+use serde_json::{Value, json};
+use understudy_contract::twin;
 use understudy_contract::view::{self, BodyView, FieldView, ParameterView, ResponseView};
 use understudy_types::{
     BodySchema, EndpointDetail, EndpointSummary, Field, Parameter, PluginInfo, ResponseSchema, Segment, StatusCount,
@@ -30,7 +32,18 @@ pub(super) fn detail(endpoint: &view::Endpoint, record: Option<&Record>) -> Endp
         request: endpoint.request_bodies().max_by_key(BodyView::count).map(|b| body(&b)),
         responses: endpoint.responses().map(|r| response(&r)).collect(),
         fidelity: record.map(|record| record.present()),
+        overridden: None,
     }
+}
+
+pub(super) fn collection(collection: twin::Collection) -> Value {
+    let twin::Collection { name, key, rows, changed } = collection;
+    json!({ "name": name, "key": key, "rows": rows, "changed": changed })
+}
+
+pub(super) fn entity(entity: twin::Entity) -> Value {
+    let twin::Entity { key, fields, refs, changed } = entity;
+    json!({ "key": key, "fields": fields, "refs": refs, "changed": changed })
 }
 
 pub(super) fn plugin(report: understudy_plugin_host::PluginReport) -> PluginInfo {

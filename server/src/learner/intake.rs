@@ -8,11 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 use understudy_contract::Body;
+use understudy_contract::import::DECLARED;
 use understudy_policy::Mode;
 use understudy_types::{Source, TrafficRow};
 
 use super::parcel::Parcel;
-use super::{Item, convert, edit};
+use super::{Item, convert, edit, import};
 use crate::handles::Handles;
 use crate::proxy::capture::Budget;
 use crate::proxy::exchange::Observed;
@@ -78,6 +79,13 @@ impl Place {
         None
     }
 
+    /// Room that is not asked for: the queue's own length bounds it.
+    fn force(fill: &Arc<Fill>, bytes: usize) -> Self {
+        fill.exchanges.fetch_add(1, Ordering::Relaxed);
+        fill.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Self { fill: Arc::clone(fill), bytes }
+    }
+
     fn grow(&mut self, bytes: usize) -> bool {
         if self.fill.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > MAX_BYTES {
             self.fill.bytes.fetch_sub(bytes, Ordering::Relaxed);
@@ -115,6 +123,16 @@ impl Intake {
             if learnable {
                 self.stats.shed();
             }
+        }
+    }
+
+    /// The same for what does not come by itself: it waits for room. For threads that may wait.
+    pub(super) fn offer_waiting(&self, observed: Box<Observed>) {
+        self.stats.offered();
+        let parcel = Box::new(Parcel::pack(*observed));
+        let place = Place::force(&self.fill, parcel.size());
+        if self.queue.send(Message::Observed(parcel, place)).is_err() {
+            self.stats.shed();
         }
     }
 
@@ -227,7 +245,12 @@ fn prepare(handles: &Handles, parcel: Parcel) -> Item {
         source: parcel.source,
         reason: parcel.reason.clone().into_owned(),
     };
+    let is_declared = parcel.reason == import::AS_DECLARED;
     let mut exchange = convert::exchange(parcel);
+    if !is_declared {
+        // The mark is ours to make.
+        exchange.request.headers.0.retain(|(name, _)| name != DECLARED);
+    }
     handles.redactor.exchange(&mut exchange);
     row.target.clone_from(&exchange.request.target);
     if learnable { Item::Learn(Box::new(exchange), row) } else { Item::Show(row) }

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
+use serde_json::{Value, json};
+use understudy_policy::BadPreference;
 use understudy_types::{ErrorBody, ErrorDetail, Source};
 
 use super::body::{Body, CollectError};
@@ -55,6 +57,8 @@ pub enum Refusal {
     #[error("{0}")]
     Twin(understudy_contract::twin::Refusal),
     #[error("{0}")]
+    Preference(#[from] BadPreference),
+    #[error("{0}")]
     Body(#[from] CollectError),
     #[error("CONNECT asks for a tunnel, and this is a reverse proxy")]
     Connect,
@@ -69,7 +73,7 @@ impl Refusal {
             Self::Upstream(_) | Self::NoStandIn(..) => StatusCode::BAD_GATEWAY,
             Self::Twin(_) => StatusCode::NOT_IMPLEMENTED,
             Self::Body(CollectError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Body(CollectError::Broken(_)) | Self::Target(_) => StatusCode::BAD_REQUEST,
+            Self::Body(CollectError::Broken(_)) | Self::Target(_) | Self::Preference(_) => StatusCode::BAD_REQUEST,
             Self::Body(CollectError::Silent) => StatusCode::REQUEST_TIMEOUT,
             Self::Connect => StatusCode::METHOD_NOT_ALLOWED,
         }
@@ -87,15 +91,35 @@ impl Refusal {
             Self::Body(CollectError::TooLarge) => "body_too_large",
             Self::Body(CollectError::Broken(_)) => "body_broken",
             Self::Body(CollectError::Silent) => "body_timeout",
+            Self::Preference(_) => "bad_preference",
             Self::Connect => "connect_refused",
             Self::Target(_) => "bad_target",
+        }
+    }
+
+    /// What helps to find the mistake.
+    fn details(&self) -> Value {
+        use understudy_contract::twin::Refusal as Twin;
+        match self {
+            Self::Twin(refusal) | Self::NoStandIn(_, refusal) => match refusal {
+                Twin::UnknownEndpoint { method, path, closest, .. } => {
+                    let closest = closest.as_ref();
+                    let closest = closest.map(|near| json!({ "endpoint": near.endpoint, "because": near.because }));
+                    json!({ "method": method, "path": path, "closest": closest })
+                }
+                Twin::ThinEvidence { endpoint, confidence, needed, lacks } => {
+                    json!({ "endpoint": endpoint, "confidence": confidence, "min_confidence": needed, "lacks": lacks })
+                }
+            },
+            Self::Preference(bad) => json!({ "preference": bad.name, "given": bad.given, "expected": bad.expected }),
+            _ => Value::Null,
         }
     }
 
     /// The answer that says so. `headers` are for the traffic list.
     #[must_use]
     pub fn response(&self) -> Response<Body> {
-        let mut response = error_response(self.status(), self.code(), &self.to_string(), serde_json::Value::Null);
+        let mut response = error_response(self.status(), self.code(), &self.to_string(), self.details());
         label(response.headers_mut(), Source::None, &self.to_string());
         response
     }
@@ -103,7 +127,7 @@ impl Refusal {
 
 /// The error envelope as a whole response.
 #[must_use]
-pub fn error_response(status: StatusCode, code: &str, message: &str, details: serde_json::Value) -> Response<Body> {
+pub fn error_response(status: StatusCode, code: &str, message: &str, details: Value) -> Response<Body> {
     let body = ErrorBody { error: ErrorDetail { code: code.into(), message: message.into(), details } };
     let bytes = serde_json::to_vec(&body).expect("the envelope has string keys only");
     let mut response = Response::new(Body::from(Bytes::from(bytes)));

@@ -22,6 +22,8 @@ pub(super) fn load(connection: &mut Connection) -> Result<Project, OpenError> {
         traffic: load_traffic(connection)?,
         outbox: load_outbox(connection)?,
         fidelity: load_fidelity(connection)?,
+        settings: super::twin::settings(connection)?,
+        twin_state: super::twin::current(connection)?,
     })
 }
 
