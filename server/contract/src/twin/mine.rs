@@ -11,8 +11,6 @@ mod plans;
 mod refusals;
 mod views;
 
-pub(super) use lists::values;
-
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
