@@ -5,6 +5,7 @@
 //!
 //! - provenance: the value stood in an answer as an id, a slug or a name;
 //! - growth: many values, many of them seen once;
+//! - purity: nothing else stands at the place, and all answer alike;
 //! - likeness: distinct endpoints seldom answer with the same rich shape, and bodies without content prove nothing;
 //! - form: capitals, digits and hyphens speak for data, plain plurals and the verbs of APIs for literals.
 //!
@@ -59,6 +60,8 @@ struct Cluster<'m> {
     profile: Profile,
     /// It holds what is a parameter already.
     settled: bool,
+    /// There is nothing else at its place, but verbs.
+    alone: bool,
 }
 
 /// Moves the literals that are values into the parameters.
@@ -72,6 +75,7 @@ pub(crate) fn decide<'m>(model: &Model, outlines: &Outlines, root: bool, childre
             by_suffix.entry(suffix).or_default().push(Candidate::new(model, outlines, token, suffix, nodes));
         }
     }
+    let words = by_suffix.values().flatten().filter(|candidate| !is_verb(&candidate.text)).count();
     // Those with an extension first: their identifiers are known when the bare ones are looked at.
     for (suffix, mut candidates) in by_suffix.into_iter().rev() {
         for candidate in &mut candidates {
@@ -80,7 +84,11 @@ pub(crate) fn decide<'m>(model: &Model, outlines: &Outlines, root: bool, childre
         let known = children.parameters.get(suffix).map(|parameter| Profile::of(&parameter.nodes, model, outlines));
         let typed = children.parameters.get(suffix).is_some_and(Parameter::is_typed);
         let mut left = Vec::new();
-        for cluster in group(candidates, known) {
+        let beside = children.parameters.len() - usize::from(children.parameters.contains_key(suffix));
+        for mut cluster in group(candidates, known) {
+            let own = cluster.members.iter().filter(|member| !is_verb(&member.text)).count();
+            let others = cluster.settled || !children.parameters.contains_key(suffix);
+            cluster.alone = own == words && beside == 0 && others;
             let threshold = if cluster.settled && !typed { 0.0 } else { enough };
             if cluster.evidence() >= threshold {
                 cluster.accept(suffix, children);
@@ -105,13 +113,15 @@ fn adopt<'m>(
     let profile = Profile::of(&parameter.nodes, model, outlines);
     let typed = parameter.is_typed();
     let telling = if typed { 3.0 * LOOKS_LIKE_DATA } else { LOOKS_LIKE_DATA };
+    let usual = parameter.values.iter().map(|(_, count)| count).max().unwrap_or(0) as f64;
     for candidate in left {
         let form = form(&candidate.text);
         let fits = match candidate.profile.found_in(&profile) {
             Some(found) => {
                 let proven = if candidate.proven() { 1.5 } else { 0.0 };
-                // Many routes in common are worth a telling form.
-                let many = found >= 0.7 && candidate.profile.route_count() >= 3 && !is_verb(&candidate.text);
+                // Routes in common are worth a telling form: many, or one that only things of this kind have.
+                let named = candidate.profile.shares_a_name(&profile) && candidate.requests <= usual;
+                let many = found >= 0.7 && (candidate.profile.route_count() >= 3 || named) && !is_verb(&candidate.text);
                 (candidate.proven() || many && !typed || form >= telling)
                     && proven + 0.6 * form + 3.0 * (found - ALIKE) >= 0.6
             }
@@ -205,7 +215,7 @@ fn form(text: &str) -> f64 {
 /// Words that APIs put beside identifiers to mean something else than one of them.
 fn is_verb(text: &str) -> bool {
     let words = "me self current mine latest search count batch bulk export import stats validate login logout lookup query \
-                 autocomplete suggest recent random popular trending featured summary health ping";
+                 autocomplete suggest first last next previous recent random popular trending featured summary health ping";
     words.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case(text))
 }
 
@@ -237,12 +247,13 @@ fn is_call(text: &str) -> bool {
 fn group<'m>(mut candidates: Vec<Candidate<'m>>, known: Option<Profile>) -> Vec<Cluster<'m>> {
     candidates.sort_by(|a, b| b.requests.total_cmp(&a.requests).then_with(|| a.token.cmp(b.token)));
     let mut clusters: Vec<Cluster<'m>> = Vec::new();
-    clusters.extend(known.map(|profile| Cluster { members: Vec::new(), profile, settled: true }));
+    clusters.extend(known.map(|profile| Cluster { members: Vec::new(), profile, settled: true, alone: false }));
     for candidate in candidates {
         match nearest(&clusters, &candidate.profile, None) {
             Some(at) => clusters[at].add(candidate),
             None => {
-                let mut cluster = Cluster { members: Vec::new(), profile: Profile::default(), settled: false };
+                let mut cluster =
+                    Cluster { members: Vec::new(), profile: Profile::default(), settled: false, alone: false };
                 cluster.add(candidate);
                 clusters.push(cluster);
             }
@@ -296,23 +307,32 @@ impl<'m> Cluster<'m> {
         if self.members.is_empty() {
             return f64::NEG_INFINITY;
         }
-        let provenance: f64 = self.members.iter().map(Candidate::provenance).sum();
         let look = self.members.iter().map(|member| form(&member.text)).sum::<f64>() / count.max(1.0);
         let once = self.members.iter().filter(|member| member.requests <= 1.0).count() as f64;
         // Shapes with few fields are alike by chance.
         let richness = (self.profile.richness() / 5.0).min(1.0);
-        // Values that came often and never just once are all there are: a vocabulary, or endpoints.
-        let closed = once == 0.0 && self.profile.requests >= 5.0 * count;
+        // Values that came often and never just once are all there are: a vocabulary, or endpoints. Endpoints seldom
+        // stand at a place where all answer alike.
+        let vocabulary = once == 0.0 && (self.alone || self.profile.requests >= 5.0 * count);
+        let closed = vocabulary && !self.alone;
+        // One word of a vocabulary stands in an answer for many reasons, most of them for one.
+        let all_shown = self.members.iter().filter(|member| member.roles != 0).count() as f64 / count;
+        let shown =
+            |member: &Candidate<'_>| member.provenance() * if vocabulary && !member.proven() { all_shown } else { 1.0 };
+        let provenance: f64 = self.members.iter().map(shown).sum();
         let alike = (count - 1.0) * (0.1 + 0.9 * richness);
         let alike = if closed { (0.3 * alike).min(2.0) } else { alike };
+        let alike = if self.alone { alike * (self.profile.richness() / 15.0).clamp(1.0, 1.2) } else { alike };
         let growth = 0.9 * (once - 1.0).max(0.0) * (0.3 + 0.7 * richness);
         // However many there are: answers with little in them are alike in every API that wraps what it says.
         // Nor does it tell much that things answer alike which are called like calls and collections.
-        let alike = (alike + growth).min(2.0 + 8.0 * richness) * (1.0 + look).clamp(0.0, 1.0) + self.shared_routes();
+        let plain = if self.alone { 1.4 } else { 1.0 };
+        let alike = (alike + growth).min(2.0 + 8.0 * richness) * (plain + look).clamp(0.0, 1.0) + self.shared_routes();
         // Many segments that look alike look no more like data than a few do, unless they look very much like it.
         let telling = look >= 2.0 * LOOKS_LIKE_DATA;
         let form = 0.6 * look * count.min(if telling { 8.0 } else { 5.0 });
         let form = if closed && look > 0.0 && !telling { 0.5 * form } else { form };
+        let form = if self.alone && look > -0.7 { form.max(-0.2) } else { form };
         // One value that comes again and again is a literal, whatever it is called.
         let constant =
             if count < 2.0 && look < LOOKS_LIKE_DATA { (0.06 * self.profile.requests).min(2.0) } else { 0.0 };
@@ -332,27 +352,55 @@ impl<'m> Cluster<'m> {
             let having = self.members.iter().filter(|member| member.profile.has_route(key)).count();
             having.saturating_sub(first) as f64 / others
         };
-        if others == 0.0 { 0.0 } else { (SHARED_ROUTE * self.profile.named_routes().map(share).sum::<f64>()).min(5.0) }
+        if others == 0.0 {
+            return 0.0;
+        }
+        // Where there is nothing else, each of them that has the same below it says so again.
+        let again = if self.alone { 1.4 * others } else { 1.0 };
+        let named = (SHARED_ROUTE * again.max(1.0) * self.profile.named_routes().map(share).sum::<f64>()).min(5.0);
+        let open = if self.alone { 1.1 * self.shared_parameters(others) } else { 0.0 };
+        named + open
+    }
+
+    /// How many parameters in a row stand below every one of them.
+    fn shared_parameters(&self, others: f64) -> f64 {
+        let all =
+            |key: &&str| self.members.iter().filter(|member| member.profile.has_route(key)).count() as f64 > others;
+        let depths = self.profile.open_routes().filter(|(key, _)| all(key)).map(|(_, depth)| depth);
+        depths.max().unwrap_or(0).min(3) as f64
     }
 
     /// Moves the members to the parameter, except those that stand out as literals.
     fn accept(self, suffix: &'m str, children: &mut Children<'m>) {
-        let data = self.members.iter().filter(|member| member.proven() || form(&member.text) >= LOOKS_LIKE_DATA).count()
-            as f64;
-        let mostly_data = self.members.len() >= 5 && data >= 0.6 * self.members.len() as f64;
         let mut counts: Vec<f64> = self.members.iter().map(|member| member.requests).collect();
         counts.sort_by(f64::total_cmp);
         let median = counts.get(counts.len() / 2).copied().unwrap_or(0.0);
+        // Traffic has favourites. One that stands out among them is more frequent than they are.
+        let looks_like_data = |member: &&Candidate<'_>| member.proven() || form(&member.text) >= LOOKS_LIKE_DATA;
+        let favourite = self.members.iter().filter(looks_like_data).map(|member| member.requests).fold(0.0, f64::max);
+        let usual = |requests: f64| requests < 0.5 * favourite;
+        let data = self.members.iter().filter(looks_like_data).count() as f64;
+        let mostly_data = self.members.len() >= 5 && data >= 0.6 * self.members.len() as f64;
         let proven = self.members.iter().filter(|member| member.proven()).count() as f64;
         let mostly_proven = self.members.len() >= 5 && proven >= 0.7 * self.members.len() as f64;
         for member in self.members {
             let word = form(&member.text) < LOOKS_LIKE_DATA;
             // The API shows its values, and never this one that comes so often.
-            if mostly_proven && !member.proven() && word && member.requests >= 4.0 && member.requests > 1.5 * median {
+            if mostly_proven
+                && !member.proven()
+                && word
+                && member.requests >= 4.0
+                && member.requests > 1.5 * median
+                && !usual(member.requests)
+            {
                 continue;
             }
             let plain = form(&member.text) < 0.0 && member.profile.route_count() <= 3;
-            let stands_out = mostly_data && plain && member.requests >= 6.0 && member.requests > 2.0 * median;
+            let stands_out = mostly_data
+                && plain
+                && member.requests >= 6.0
+                && member.requests > 2.0 * median
+                && !usual(member.requests);
             if !member.proven() && (is_verb(&member.text) || stands_out) {
                 continue;
             }

@@ -54,7 +54,7 @@ impl Kind {
             return Some(Self::Opaque);
         }
         if digits == 0 || bytes.len() < 10 {
-            let random = bytes.len() >= 16 && is_opaque(bytes) && has_capitals_inside(bytes);
+            let random = bytes.len() >= 16 && is_opaque(bytes) && (has_capitals_inside(bytes) || is_restless(bytes));
             return if prefixed(token) { Some(Self::Prefixed) } else { random.then_some(Self::Opaque) };
         }
         let hex = bytes.iter().all(u8::is_ascii_hexdigit);
@@ -98,6 +98,11 @@ fn is_mixed(bytes: &[u8]) -> bool {
 /// Three capitals in a row behind a small letter: neither a word nor words joined.
 fn has_capitals_inside(bytes: &[u8]) -> bool {
     bytes.windows(4).any(|four| four[0].is_ascii_lowercase() && four[1..].iter().all(u8::is_ascii_uppercase))
+}
+
+/// The case changes at every second letter, and capitals stand side by side: joined words have neither.
+fn is_restless(bytes: &[u8]) -> bool {
+    transitions(bytes) * 20 >= bytes.len() * 9 && bytes.windows(2).any(|two| two.iter().all(u8::is_ascii_uppercase))
 }
 
 /// How often the class of character changes: words and numbers change rarely, random text all the time.

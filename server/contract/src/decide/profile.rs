@@ -1,8 +1,10 @@
 //! What lies below a place: its routes, with what they answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use super::outline::{Outline, Outlines};
+use crate::hash::{combine, hash};
 use crate::model::Model;
 use crate::token;
 use crate::trie::Node;
@@ -19,6 +21,8 @@ pub(crate) struct Profile {
     open: BTreeMap<String, Route>,
     /// Routes of two segments and more with the last one left open, for the same reason (`/posts/{slug}`).
     ends: BTreeMap<String, Route>,
+    /// Longer routes by one of their segments and its place, all others left open: the richest answer of each.
+    anchors: HashMap<u64, Rc<Outline>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -59,7 +63,10 @@ impl Profile {
         }
     }
 
-    fn add(&mut self, method: &str, requests: f64, outline: &Outline, tail: &[&str]) {
+    fn add(&mut self, method: &str, requests: f64, outline: &Rc<Outline>, tail: &[&str]) {
+        for anchor in anchors(method, tail) {
+            keep_richer(&mut self.anchors, anchor, outline);
+        }
         let key = format!("{method} {}", tail.join("/"));
         let open = match tail {
             [] | ["{}", ..] => String::new(),
@@ -86,6 +93,9 @@ impl Profile {
 
     pub(crate) fn absorb(&mut self, other: &Self) {
         self.requests += other.requests;
+        for (anchor, outline) in &other.anchors {
+            keep_richer(&mut self.anchors, *anchor, outline);
+        }
         let both = [(&mut self.routes, &other.routes), (&mut self.open, &other.open), (&mut self.ends, &other.ends)];
         for (mine, theirs) in both {
             for (key, route) in theirs {
@@ -102,9 +112,27 @@ impl Profile {
         self.routes.values().all(|route| route.outline.is_empty())
     }
 
+    /// The routes that end in parameters only, with how many.
+    pub(crate) fn open_routes(&self) -> impl Iterator<Item = (&str, usize)> {
+        let depth =
+            |key: &str| key.split_once(' ').map_or(0, |(_, tail)| tail.split('/').filter(|s| *s == "{}").count());
+        let open = self.routes.keys().filter(|key| key.ends_with('}'));
+        open.map(move |key| (key.as_str(), depth(key)))
+    }
+
     /// The routes further down that end in a name.
     pub(crate) fn named_routes(&self) -> impl Iterator<Item = &str> {
         self.routes.keys().map(String::as_str).filter(|key| is_named(key))
+    }
+
+    /// Whether the other has a route of this one that ends in a name, whatever stands before it.
+    pub(crate) fn shares_a_name(&self, other: &Self) -> bool {
+        let shared = |key: &String, route: &Route| {
+            other.routes.contains_key(key) || key.contains('/') && other.open.contains_key(&route.open)
+        };
+        self.routes
+            .iter()
+            .any(|(key, route)| is_named(key) && (shared(key, route) || Route::is_anchored_in(key, other)))
     }
 
     pub(crate) fn has_route(&self, key: &str) -> bool {
@@ -155,7 +183,10 @@ impl Profile {
                     all += route.requests;
                 }
                 None if here.is_some() || there.is_some() => {}
-                None => all += route.requests,
+                None => {
+                    found += 0.9 * route.anchored_in(key, other) * route.requests;
+                    all += route.requests;
+                }
             }
         }
         (all > 0.0).then(|| found / all)
@@ -167,7 +198,42 @@ fn is_named(key: &str) -> bool {
     key.ends_with(|c: char| c != ' ' && c != '}')
 }
 
+/// A route of three segments and more by each of its names in turn.
+fn anchors<'t>(method: &str, tail: &'t [&'t str]) -> impl Iterator<Item = u64> {
+    let whole = combine(hash(method.as_bytes()), tail.len() as u64);
+    let named = tail.iter().enumerate().filter(|(_, segment)| **segment != "{}");
+    named.filter(|_| tail.len() >= 3).map(move |(at, name)| combine(combine(whole, at as u64), hash(name.as_bytes())))
+}
+
+/// The same of a route as it is written in a profile.
+fn anchors_of(key: &str) -> Vec<u64> {
+    let (method, tail) = key.split_once(' ').unwrap_or((key, ""));
+    anchors(method, &tail.split('/').collect::<Vec<_>>()).collect()
+}
+
+fn keep_richer(into: &mut HashMap<u64, Rc<Outline>>, anchor: u64, outline: &Rc<Outline>) {
+    let kept = into.entry(anchor).or_insert_with(|| Rc::clone(outline));
+    if outline.richness() > kept.richness() {
+        *kept = Rc::clone(outline);
+    }
+}
+
 impl Route {
+    /// How much this route is like one of another profile that shares a single name with it.
+    fn anchored_in(&self, key: &str, other: &Profile) -> f64 {
+        let share = |theirs: &Rc<Outline>| match self.outline.likeness(theirs) {
+            Some(likeness) => likeness.share,
+            None if self.outline.is_empty() && theirs.is_empty() => 0.8,
+            None => 0.0,
+        };
+        anchors_of(key).into_iter().filter_map(|anchor| other.anchors.get(&anchor)).map(share).fold(0.0, f64::max)
+    }
+
+    /// Whether a route of another profile shares the last name of this one.
+    fn is_anchored_in(key: &str, other: &Profile) -> bool {
+        anchors_of(key).last().is_some_and(|anchor| other.anchors.contains_key(anchor))
+    }
+
     fn put(&mut self, requests: f64, outline: &Outline) {
         self.requests += requests;
         if !outline.is_empty() {
