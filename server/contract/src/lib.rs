@@ -7,6 +7,7 @@
 //! exact to test and lets it run anywhere. Redaction happened before an exchange gets here.
 
 mod decide;
+pub mod drift;
 pub mod exchange;
 mod hash;
 mod headers;

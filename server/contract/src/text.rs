@@ -68,6 +68,11 @@ impl Formats {
         }
     }
 
+    /// Whether a text has the most telling of them.
+    pub(crate) fn fits(self, text: &str) -> bool {
+        self.first().is_none_or(|format| (format.has)(text))
+    }
+
     pub(crate) fn none() -> Self {
         Self(0)
     }

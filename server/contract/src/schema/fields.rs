@@ -306,7 +306,7 @@ impl Reading {
 }
 
 /// Whether a key is no name of a field, by its form alone.
-fn is_data(name: &str) -> bool {
+pub(crate) fn is_data(name: &str) -> bool {
     use Kind::{Date, DateTime, Email, Hash, Integer, ObjectId, Ulid, Uuid};
     // `-1` and `+1` are votes.
     !name.starts_with('-')

@@ -1,0 +1,266 @@
+//! One exchange against the baseline of its endpoint.
+
+use crate::hash::{combine, hash};
+use crate::media::Content;
+use crate::{Exchange, Headers, headers};
+
+use super::tree::Tree;
+use super::watch::{Happened, Key, Place, Sign, Watch};
+
+/// A sample is for reading.
+pub(super) const MAX_SAMPLE_BYTES: usize = 1024;
+/// So much slower than the slowest before is no bad luck of the machine, in microseconds; and so many times.
+const SLOWER_US: u64 = 100_000;
+const SLOWER_TIMES: u64 = 3;
+/// Requests without credentials that prove that none are needed.
+const ANONYMOUS: u32 = 5;
+
+/// What one exchange showed.
+pub(super) struct Shown {
+    pub(super) happened: Vec<Happened>,
+    /// Hash of the path.
+    pub(super) target: u32,
+    /// Asked for before, and answered well.
+    pub(super) known: bool,
+}
+
+/// Answers that say more about the request or the moment than about the API.
+pub(super) fn is_beside_the_point(status: u16) -> bool {
+    matches!(status, 100..=199 | 304 | 408 | 412 | 416 | 429)
+}
+
+impl Watch {
+    /// Reads one exchange; `None` when it is the same as one that was clean.
+    pub(super) fn read(&mut self, exchange: &Exchange) -> Option<Shown> {
+        self.exchanges += 1;
+        let status = exchange.response.status;
+        *self.statuses.entry(status).or_insert_with(|| 0) += 1;
+        let target = hash(exchange.request.path().as_bytes()) as u32;
+        let known = self.knows(target);
+        let mut shown = Shown { happened: Vec::new(), target, known };
+        if status < 400 {
+            self.accepted += 1;
+            self.anonymous += u32::from(!has_credentials(&exchange.request.headers));
+        }
+        let is_calm = self.is_frozen() && self.suspicions.is_empty() && self.raised.is_empty();
+        let same = fingerprint(exchange);
+        if is_calm && self.is_same(same) && !self.is_slow(exchange) {
+            self.skip(exchange);
+            return None;
+        }
+        self.read_signs(exchange, &mut shown);
+        self.read_heads(exchange, &mut shown);
+        self.read_bodies(exchange, &mut shown);
+        if shown.happened.is_empty() {
+            if status < 400 {
+                self.remember(target);
+            }
+            if self.is_frozen() {
+                self.remember_same(same);
+            }
+        }
+        Some(shown)
+    }
+
+    /// The same again: counts as what it was.
+    fn skip(&mut self, exchange: &Exchange) {
+        let status = exchange.response.status;
+        for part in &mut self.parts {
+            let of = match &part.place {
+                Place::Body(of, _) | Place::Headers(of) => *of == status,
+                Place::Query | Place::Asked | Place::Request(_) => status < 400,
+            };
+            part.tree.skipped += u32::from(of);
+        }
+    }
+
+    fn read_signs(&mut self, exchange: &Exchange, shown: &mut Shown) {
+        let status = exchange.response.status;
+        if let Some(sign) = self.sign_of(exchange, shown.known) {
+            let (count, of) = self.sign_rate(&sign);
+            let before = if matches!(sign, Sign::Status(_)) {
+                count - 1
+            } else {
+                *self.signs.entry(sign.clone()).or_default() += 1;
+                count
+            };
+            if before == 0 && !self.is_frozen() {
+                self.news = self.exchanges;
+            }
+            if self.is_frozen() && before * 5 < of {
+                shown.happened.push(Happened { key: Key::Sign(sign), before, of: of - 1, value: None });
+            }
+        }
+        if status >= 500 {
+            return;
+        }
+        if !self.is_frozen() {
+            self.slowest_us = self.slowest_us.max(exchange.latency_us);
+        } else if self.is_slow(exchange) && exchange.received_at_ms >= self.slow_until_ms {
+            self.slow_until_ms = exchange.received_at_ms + exchange.latency_us / 1000;
+            let (before, of) = self.sign_rate(&Sign::Slow);
+            *self.signs.entry(Sign::Slow).or_default() += 1;
+            let value = Some(serde_json::json!(format!("{} ms", exchange.latency_us / 1000)));
+            shown.happened.push(Happened { key: Key::Sign(Sign::Slow), before, of, value });
+        }
+    }
+
+    /// What the status of an answer says about the API, if anything.
+    fn sign_of(&self, exchange: &Exchange, known: bool) -> Option<Sign> {
+        let status = exchange.response.status;
+        match status {
+            // Of what never was there it proves nothing.
+            404 | 410 => known.then_some(Sign::Absent),
+            // A token may have expired.
+            401 | 403 => {
+                let anonymous = !has_credentials(&exchange.request.headers);
+                (anonymous && self.anonymous >= ANONYMOUS).then_some(Sign::Auth)
+            }
+            400 | 422 => self.is_like_those_taken(exchange).then_some(Sign::Refused),
+            500.. => Some(Sign::Failing),
+            _ => Some(Sign::Status(status)),
+        }
+    }
+
+    /// Whether the API took requests like this one.
+    fn is_like_those_taken(&self, exchange: &Exchange) -> bool {
+        let request = &exchange.request;
+        let tree = |place: &Place| self.parts.iter().find(|part| part.place == *place).map(|part| &part.tree);
+        let names = query_names(request.query().unwrap_or_default());
+        let query = tree(&Place::Query)
+            .is_some_and(|tree| tree.clone().read_names(names.iter().map(|name| &**name)).is_empty());
+        let media_type = request.headers.media_type().unwrap_or_default();
+        let body = request.body.bytes.is_empty()
+            || tree(&Place::Request(media_type)).is_some_and(|tree| {
+                tree.is_frozen() && tree.clone().read(&request.body.bytes).is_some_and(|found| found.is_empty())
+            });
+        self.is_frozen() && query && body
+    }
+
+    fn is_slow(&self, exchange: &Exchange) -> bool {
+        let limit = (self.slowest_us * SLOWER_TIMES).max(self.slowest_us + SLOWER_US);
+        self.is_frozen() && self.slowest_us > 0 && exchange.latency_us > limit
+    }
+
+    fn read_heads(&mut self, exchange: &Exchange, shown: &mut Shown) {
+        let answered = &exchange.response.headers;
+        self.read_names(&Place::Headers(exchange.response.status), names_hash(answered), || telling(answered), shown);
+        if exchange.response.status < 400 {
+            let (query, asked) = (exchange.request.query().unwrap_or_default(), &exchange.request.headers);
+            self.read_names(&Place::Asked, names_hash(asked), || telling(asked), shown);
+            self.read_names(&Place::Query, query_hash(query), || query_names(query), shown);
+        }
+    }
+
+    fn read_names(&mut self, place: &Place, hash: u64, names: impl FnOnce() -> Vec<String>, shown: &mut Shown) {
+        let at = self.part(place);
+        let calm = self.suspicions.is_empty() && self.raised.is_empty();
+        let part = &mut self.parts[at];
+        if calm && part.tree.is_frozen() && part.last == hash {
+            part.tree.skipped += 1;
+            return;
+        }
+        let found = part.tree.read_names(names().iter().map(String::as_str));
+        part.last = if found.is_empty() && part.tree.is_frozen() { hash } else { 0 };
+        shown.extend(at, found);
+    }
+
+    fn read_bodies(&mut self, exchange: &Exchange, shown: &mut Shown) {
+        let (request, response) = (&exchange.request, &exchange.response);
+        if response.status < 400 && !request.body.truncated && !request.body.bytes.is_empty() {
+            let media_type = request.headers.media_type().unwrap_or_default();
+            if Content::of(&media_type) == Content::Json {
+                self.read_body(&Place::Request(media_type), &request.body.bytes, shown);
+            }
+        }
+        if response.body.bytes.is_empty() || response.body.truncated {
+            return;
+        }
+        let media_type = response.headers.media_type().unwrap_or_default();
+        self.read_media(response.status, &media_type, shown);
+        if Content::of(&media_type) == Content::Json {
+            self.read_body(&Place::Body(response.status, media_type), &response.body.bytes, shown);
+        }
+    }
+
+    fn read_media(&mut self, status: u16, media_type: &str, shown: &mut Shown) {
+        let sign = Sign::Media(status, media_type.to_owned());
+        let of = self.statuses.get(&status).copied().unwrap_or(1) - 1;
+        let count = self.signs.entry(sign.clone()).or_default();
+        let before = *count;
+        *count += 1;
+        if before == 0 && !self.is_frozen() {
+            self.news = self.exchanges;
+        }
+        if self.is_frozen() && self.known.contains(&status) && before * 5 < of {
+            shown.happened.push(Happened { key: Key::Sign(sign), before, of, value: None });
+        }
+    }
+
+    fn read_body(&mut self, place: &Place, bytes: &[u8], shown: &mut Shown) {
+        let at = self.part(place);
+        let tree = &mut self.parts[at].tree;
+        if tree.sample.is_none() {
+            tree.sample = sample(bytes);
+        }
+        if let Some(found) = tree.read(bytes) {
+            shown.extend(at, found);
+        }
+    }
+}
+
+impl Shown {
+    fn extend(&mut self, part: usize, found: Vec<super::tree::Found>) {
+        self.happened.extend(found.into_iter().map(|found| Happened {
+            key: Key::At { part, node: found.node, event: found.event },
+            before: found.before,
+            of: found.of,
+            value: found.value,
+        }));
+    }
+}
+
+impl Tree {
+    /// Whether the document that was read last could have shown this, and how often what it is about came so far.
+    pub(super) fn standing(&self, node: u32, event: super::tree::Event) -> Option<(u32, u32)> {
+        self.is_observed(node, event).then(|| (self.nodes[node as usize].count(event), self.of(node, event)))
+    }
+}
+
+pub(super) fn sample(bytes: &[u8]) -> Option<String> {
+    std::str::from_utf8(bytes).ok().map(|text| super::watch::shorten(text, MAX_SAMPLE_BYTES))
+}
+
+/// All that is compared, in one hash.
+fn fingerprint(exchange: &Exchange) -> u64 {
+    let (request, response) = (&exchange.request, &exchange.response);
+    let mut of = hash(request.target.as_bytes());
+    for part in [u64::from(response.status), hash(&request.body.bytes), hash(&response.body.bytes)] {
+        of = combine(of, part);
+    }
+    combine(combine(of, names_hash(&request.headers)), names_hash(&response.headers))
+}
+
+/// Of the names in their order, and of the media type.
+fn names_hash(headers: &Headers) -> u64 {
+    headers.0.iter().fold(0, |of, (name, value)| {
+        let value = if name == "content-type" { hash(value.as_bytes()) } else { 0 };
+        combine(of, hash(name.as_bytes()) ^ value)
+    })
+}
+
+fn telling(headers: &Headers) -> Vec<String> {
+    headers.0.iter().map(|(name, _)| name).filter(|name| headers::is_telling(name)).cloned().collect()
+}
+
+fn query_names(query: &str) -> Vec<String> {
+    form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name.into_owned()).collect()
+}
+
+fn query_hash(query: &str) -> u64 {
+    query.split('&').fold(1, |of, pair| combine(of, hash(pair.split('=').next().unwrap_or(pair).as_bytes())))
+}
+
+pub(super) fn has_credentials(headers: &Headers) -> bool {
+    headers.0.iter().any(|(name, _)| name == "authorization" || name == "cookie" || headers::is_secret(name))
+}

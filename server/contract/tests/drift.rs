@@ -1,0 +1,329 @@
+//! The watchdog over made-up traffic: silent while nothing changes, and right about what does.
+
+use serde_json::{Value, json};
+use understudy_contract::drift::{Decision, Kind, Phase, Severity, State, Watchdog};
+use understudy_contract::{Body, Contract, Exchange, Headers, Model, Request, Response};
+
+/// An API, its learner and its watchdog.
+struct Stage {
+    model: Model,
+    contract: Contract,
+    dog: Watchdog,
+    next: u64,
+}
+
+/// A number that looks drawn, the same each time.
+fn draw(seed: u64, n: u64) -> u64 {
+    let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(n.wrapping_mul(0xbf58_476d_1ce4_e5b9)) | 1;
+    for _ in 0..3 {
+        x ^= x >> 29;
+        x = x.wrapping_mul(0x94d0_49bb_1331_11eb);
+    }
+    x >> 20
+}
+
+impl Stage {
+    fn new() -> Self {
+        Self { model: Model::default(), contract: Contract::default(), dog: Watchdog::default(), next: 0 }
+    }
+
+    fn exchange(&mut self, target: &str, status: u16, body: &Value) -> Exchange {
+        self.next += 1;
+        let headers = Headers(vec![("content-type".into(), "application/json".into())]);
+        let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        Exchange {
+            id: self.next,
+            received_at_ms: 1_700_000_000_000 + self.next * 1000,
+            latency_us: 2000 + draw(3, self.next) % 1000,
+            request: Request { method: "GET".into(), target: target.into(), ..Request::default() },
+            response: Response { status, headers, body: Body { bytes: bytes.into(), truncated: false } },
+        }
+    }
+
+    fn give(&mut self, exchange: &Exchange) {
+        self.dog.observe(&self.contract, exchange);
+        if self.next <= 50 {
+            self.model.learn(exchange);
+            self.contract = self.model.contract();
+            self.dog.adopt(&self.contract);
+        }
+    }
+
+    fn call(&mut self, target: &str, status: u16, body: &Value) {
+        let exchange = self.exchange(target, status, body);
+        self.give(&exchange);
+    }
+
+    fn user(&self) -> Value {
+        let n = self.next;
+        let role = ["admin", "member", "guest"][(n % 3) as usize];
+        let mut user = json!({
+            "user_id": n % 20, "name": format!("User {}", draw(1, n)), "role": role,
+            "created": format!("2024-05-{:02}T10:00:00Z", n % 28 + 1), "active": n.is_multiple_of(2),
+            "address": { "city": format!("City {}", draw(2, n)), "zip": format!("{:05}", draw(2, n) % 100_000) },
+            "tags": ["a", "b"],
+        });
+        if draw(5, n).is_multiple_of(3) {
+            user["nickname"] = json!(format!("nick {n}"));
+        }
+        user
+    }
+
+    /// So many users, each changed by the function.
+    fn users(&mut self, times: u64, change: impl Fn(&mut Value)) {
+        for _ in 0..times {
+            let mut user = self.user();
+            change(&mut user);
+            self.call(&format!("/users/{}", self.next % 20), 200, &user);
+        }
+    }
+
+    fn kinds(&self) -> Vec<(&'static str, Severity, String)> {
+        let of = |alert: &understudy_contract::drift::Alert| {
+            (alert.kind.word(), alert.severity, alert.findings[0].pointer.clone())
+        };
+        self.dog.alerts().iter().filter(|alert| alert.is_unresolved()).map(of).collect()
+    }
+
+    fn only(&self) -> u64 {
+        let open: Vec<u64> =
+            self.dog.alerts().iter().filter(|alert| alert.is_unresolved()).map(|alert| alert.id).collect();
+        assert_eq!(open.len(), 1, "{:?}", self.kinds());
+        open[0]
+    }
+}
+
+fn rename(user: &mut Value) {
+    let id = user.as_object_mut().unwrap().remove("user_id").unwrap();
+    user["userId"] = id;
+}
+
+/// Five changed answers make one finding of this kind and place.
+#[track_caller]
+fn check(change: impl Fn(&mut Value), expected: (Kind, Severity, &str)) {
+    let mut stage = Stage::new();
+    stage.users(300, |_| {});
+    assert_eq!(stage.kinds(), []);
+    stage.users(5, change);
+    let (kind, severity, pointer) = expected;
+    assert_eq!(stage.kinds(), [(kind.word(), severity, pointer.to_owned())]);
+}
+
+#[test]
+fn each_change_of_a_body_is_found_and_named() {
+    let remove = |at: &'static str| move |user: &mut Value| drop(user.as_object_mut().unwrap().remove(at));
+    check(remove("name"), (Kind::FieldRemoved, Severity::Critical, "/name"));
+    check(remove("address"), (Kind::FieldRemoved, Severity::Critical, "/address"));
+    check(rename, (Kind::FieldRenamed, Severity::Critical, "/user_id"));
+    check(|user| user["extra"] = json!("x"), (Kind::FieldAdded, Severity::Info, "/extra"));
+    check(|user| user["extra"] = json!({ "a": 1, "b": [{ "c": 2 }] }), (Kind::FieldAdded, Severity::Info, "/extra"));
+    check(|user| user["user_id"] = json!("17"), (Kind::TypeChanged, Severity::Critical, "/user_id"));
+    check(|user| user["address"] = json!([{ "city": "x" }]), (Kind::TypeChanged, Severity::Critical, "/address"));
+    check(|user| user["tags"] = json!({ "a": 1 }), (Kind::TypeChanged, Severity::Critical, "/tags"));
+    check(|user| user["address"]["city"] = Value::Null, (Kind::Nullability, Severity::Critical, "/address/city"));
+    check(|user| user["role"] = json!("owner"), (Kind::EnumValueAdded, Severity::Warning, "/role"));
+    check(|user| user["created"] = json!("10 May"), (Kind::FormatChanged, Severity::Warning, "/created"));
+    check(|user| user["user_id"] = json!(-4), (Kind::BoundsChanged, Severity::Warning, "/user_id"));
+    check(
+        |user| {
+            let city = user["address"].as_object_mut().unwrap().remove("city").unwrap();
+            user["city"] = city;
+        },
+        (Kind::FieldMoved, Severity::Critical, "/address/city"),
+    );
+}
+
+#[test]
+fn what_becomes_optional_is_told_from_what_is_gone() {
+    let mut stage = Stage::new();
+    stage.users(300, |_| {});
+    for n in 0..12 {
+        stage.users(1, |user| {
+            if n % 2 == 0 {
+                user.as_object_mut().unwrap().remove("name");
+            }
+        });
+    }
+    assert_eq!(stage.kinds(), [("optionality", Severity::Critical, "/name".to_owned())]);
+}
+
+#[test]
+fn an_optional_field_may_stay_away_for_a_while_and_not_for_ever() {
+    let mut stage = Stage::new();
+    stage.users(300, |_| {});
+    stage.users(16, |user| drop(user.as_object_mut().unwrap().remove("nickname")));
+    assert_eq!(stage.kinds(), []);
+    stage.users(120, |user| drop(user.as_object_mut().unwrap().remove("nickname")));
+    assert_eq!(stage.kinds(), [("field_removed", Severity::Critical, "/nickname".to_owned())]);
+}
+
+#[test]
+fn changes_of_whole_answers_are_found() {
+    type Change = fn(&mut Exchange);
+    let cases: [(Change, Kind); 7] = [
+        (|exchange| exchange.response.status = 202, Kind::StatusAdded),
+        (|exchange| exchange.response.status = 500, Kind::ErrorRate),
+        (|exchange| exchange.response.status = 404, Kind::EndpointGone),
+        (|exchange| exchange.response.status = 401, Kind::AuthRequired),
+        (|exchange| exchange.response.status = 400, Kind::RequestRefused),
+        (|exchange| exchange.response.headers.0[0].1 = "text/html".into(), Kind::MediaTypeChanged),
+        (|exchange| exchange.latency_us = 900_000, Kind::Latency),
+    ];
+    for (change, kind) in cases {
+        let mut stage = Stage::new();
+        stage.users(300, |_| {});
+        for _ in 0..5 {
+            let user = stage.user();
+            let mut exchange = stage.exchange(&format!("/users/{}", stage.next % 20), 200, &user);
+            change(&mut exchange);
+            stage.give(&exchange);
+        }
+        assert_eq!(stage.kinds().iter().map(|(kind, ..)| *kind).collect::<Vec<_>>(), [kind.word()]);
+    }
+}
+
+#[test]
+fn an_alert_counts_up_and_resolves_itself() {
+    let mut stage = Stage::new();
+    stage.users(100, |_| {});
+    stage.users(30, rename);
+    let alert = stage.dog.alert(stage.only()).unwrap();
+    assert_eq!((alert.count, alert.findings[0].count, alert.findings[0].samples.len()), (30, 30, 2));
+    stage.users(30, |_| {});
+    assert_eq!(stage.dog.alerts()[0].state, State::Resolved);
+    stage.users(5, rename);
+    assert_eq!(stage.dog.alerts().len(), 2);
+}
+
+#[test]
+fn accepting_moves_the_baseline_and_makes_a_version() {
+    let mut stage = Stage::new();
+    stage.users(100, |_| {});
+    stage.users(10, rename);
+    let id = stage.only();
+    assert_eq!(stage.dog.decide(id, &Decision::Accept, None, 5).unwrap().state, State::Accepted);
+    assert_eq!(stage.dog.decide(id, &Decision::Accept, None, 6).unwrap().history.len(), 2);
+    stage.users(100, rename);
+    assert_eq!(stage.kinds(), []);
+    let log = stage.dog.changelog(1, 2).unwrap();
+    assert_eq!((log.changes.len(), log.changes[0].kind, log.bump.word()), (1, Kind::FieldRenamed, "major"));
+    assert!(stage.dog.document(1).unwrap().to_string().contains("user_id"));
+    assert!(!stage.dog.document(2).unwrap().to_string().contains("user_id"));
+    // And back again is a change too.
+    stage.users(5, |_| {});
+    stage.only();
+}
+
+#[test]
+fn dismissed_is_silent_and_snoozed_wakes() {
+    let mut stage = Stage::new();
+    stage.users(100, |_| {});
+    stage.users(10, rename);
+    let id = stage.only();
+    stage.dog.decide(id, &Decision::Dismiss, Some("known".into()), 5).unwrap();
+    stage.users(10, rename);
+    stage.users(60, |_| {});
+    stage.users(10, rename);
+    assert_eq!((stage.kinds().len(), stage.dog.alerts().len()), (0, 1));
+
+    let mut stage = Stage::new();
+    stage.users(100, |_| {});
+    stage.users(10, rename);
+    let until = 1_700_000_000_000 + (stage.next + 5) * 1000;
+    let id = stage.only();
+    stage.dog.decide(id, &Decision::Snooze(until), None, 5).unwrap();
+    stage.users(3, rename);
+    assert_eq!(stage.dog.alert(id).unwrap().state, State::Snoozed);
+    stage.users(5, rename);
+    assert_eq!(stage.dog.alert(id).unwrap().state, State::Open);
+}
+
+#[test]
+fn with_a_list_of_what_clients_read_the_rest_is_a_note() {
+    let mut stage = Stage::new();
+    stage.dog.set_consumers([("app".to_owned(), vec!["/name".to_owned(), "GET /other#/role".to_owned()])].into());
+    stage.users(300, |_| {});
+    stage.users(5, |user| {
+        user.as_object_mut().unwrap().remove("name");
+        user["role"] = json!("owner");
+    });
+    let mut kinds = stage.kinds();
+    kinds.sort();
+    let expected = [("enum_value_added", Severity::Info, "/role"), ("field_removed", Severity::Critical, "/name")];
+    assert_eq!(kinds, expected.map(|(kind, severity, at)| (kind, severity, at.to_owned())));
+}
+
+#[test]
+fn an_endpoint_that_joins_a_settled_api_is_told() {
+    let mut stage = Stage::new();
+    stage.users(10, |_| {});
+    for n in 0..10 {
+        stage.call(&format!("/orders/{n}"), 200, &json!({ "id": n }));
+    }
+    stage.users(300, |_| {});
+    for n in 0..3 {
+        let exchange = stage.exchange(&format!("/carts/{n}"), 200, &json!({ "id": n }));
+        stage.model.learn(&exchange);
+        stage.contract = stage.model.contract();
+        stage.dog.adopt(&stage.contract);
+        stage.give(&exchange);
+    }
+    assert_eq!(stage.kinds(), [("endpoint_added", Severity::Info, String::new())]);
+}
+
+#[test]
+fn one_entity_that_differs_is_no_change() {
+    let mut stage = Stage::new();
+    stage.users(100, |_| {});
+    for _ in 0..50 {
+        let mut user = stage.user();
+        user.as_object_mut().unwrap().remove("name");
+        stage.call("/users/4711", 200, &user);
+    }
+    assert_eq!(stage.kinds(), []);
+}
+
+#[test]
+fn what_is_stored_goes_on_where_it_was() {
+    let mut stage = Stage::new();
+    stage.users(100, |_| {});
+    stage.users(2, rename);
+    let restored = Watchdog::decode(&stage.dog.encode()).unwrap();
+    assert_eq!(restored.encode(), stage.dog.encode());
+    stage.dog = restored;
+    stage.users(3, rename);
+    stage.only();
+    let id = stage.contract.endpoints()[0].id.to_string();
+    let stats = stage.dog.endpoint(&id).unwrap();
+    assert_eq!((stats.phase, stats.counts.critical, stats.series.len()), (Phase::Watching, 1, 1));
+    assert!(stats.score > 20.0);
+}
+
+/// The order of everything is drawn, and nothing changes.
+#[test]
+fn stationary_traffic_raises_nothing() {
+    for seed in 0..6 {
+        let mut stage = Stage::new();
+        for n in 0..20_000_u64 {
+            let mut body = stage.user();
+            // Fields in one of two hundred, one of twenty, half, and nineteen of twenty answers; a null in one of fifty.
+            for (field, of, below) in [("rare", 200, 1), ("seldom", 20, 1), ("half", 2, 1), ("mostly", 20, 19)] {
+                if draw(seed * 31 + of + below, n) % of < below {
+                    body[field] = json!(draw(9, n));
+                }
+            }
+            if draw(seed + 77, n).is_multiple_of(50) {
+                body["nullable"] = Value::Null;
+            } else {
+                body["nullable"] = json!(1.5);
+            }
+            let status = if draw(seed + 99, n).is_multiple_of(25) { 404 } else { 200 };
+            if status == 404 {
+                stage.call(&format!("/users/9{}", draw(4, n)), 404, &json!({ "error": "not found" }));
+            } else {
+                stage.call(&format!("/users/{}", draw(seed, n) % 40), 200, &body);
+            }
+        }
+        assert_eq!(stage.kinds(), [], "{seed}");
+    }
+}
