@@ -10,6 +10,7 @@
 
 mod answer;
 mod behaviour;
+mod cases;
 mod causes;
 mod classes;
 mod complete;

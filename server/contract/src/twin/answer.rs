@@ -39,7 +39,7 @@ pub(super) fn answer(
     // What is refused in the end has changed nothing. A copy costs a few counters.
     let before = (context.min_confidence > 0.0).then(|| state.clone());
     state.answers += 1;
-    let answer = match behaviour.rules.get(&hit.endpoint.id.0) {
+    let answer = match behaviour.rule(&hit.endpoint.id.0, &call) {
         Some(rule) => Play { behaviour, rule, endpoint: hit.endpoint, call: &call, context, state }.run(),
         None => from_schema(hit.endpoint, &call, context),
     };

@@ -6,6 +6,7 @@ use std::fmt;
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::cases::Cases;
 use super::classes::Classes;
 use super::trace::{Call, Carriers, Place};
 use super::value::TimeForm;
@@ -24,9 +25,10 @@ pub struct Behaviour {
     pub(super) carriers: Carriers,
     pub(super) door: Door,
     pub(super) id_rules: Vec<IdRule>,
-    /// By endpoint id, the number that the classes know an endpoint by.
+    pub(super) cases: Cases,
+    /// By the id of an endpoint or of one of its cases, the number that the classes know an endpoint by.
     pub(super) endpoints: HashMap<String, usize>,
-    /// By endpoint id.
+    /// By the id of an endpoint or of one of its cases.
     pub(super) rules: HashMap<String, Rule>,
     /// What the API says of a path it does not know.
     pub(super) unknown_path: Option<Sample>,

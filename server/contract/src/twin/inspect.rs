@@ -108,7 +108,7 @@ impl Behaviour {
     /// The good answers of an endpoint that are remembered, newest first.
     #[must_use]
     pub fn examples(&self, endpoint: &str) -> Vec<Example> {
-        let samples = self.rules.get(endpoint).map_or(&[][..], |rule| &rule.samples);
+        let samples = self.rules_of(endpoint).flat_map(|rule| &rule.samples);
         let mut examples: Vec<Example> = Vec::new();
         for sample in samples {
             let example = example(sample);
@@ -120,7 +120,7 @@ impl Behaviour {
     }
 
     pub(super) fn sample(&self, endpoint: &str, id: &str) -> Option<&Sample> {
-        self.rules.get(endpoint)?.samples.iter().find(|sample| example_id(sample) == id)
+        self.rules_of(endpoint).flat_map(|rule| &rule.samples).find(|sample| example_id(sample) == id)
     }
 }
 

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::behaviour::{Behaviour, Effect, IdRule, Part, Rule, Sample, Selector};
+use super::cases::Cases;
 use super::classes::{Classes, SiteId};
 use super::select::caller;
 use super::trace::{Carriers, Place, Seen, Trace};
@@ -32,7 +33,8 @@ impl Behaviour {
     /// Finds the rules behind the recorded exchanges.
     #[must_use]
     pub fn mine(journal: &Journal, contract: &Contract) -> Self {
-        let trace = Trace::read(journal, contract);
+        let mut trace = Trace::read(journal, contract);
+        let cases = Cases::divide(&mut trace);
         let classes = Classes::discover(&trace);
         let auth = auth::Auth::find(&trace, &classes);
         let viewer_fields = viewer_fields(&trace, &classes, &auth);
@@ -53,6 +55,7 @@ impl Behaviour {
         Self {
             unknown_path: unknown_path(journal, contract, &trace.carriers),
             door: auth.door,
+            cases,
             world: past.world,
             rules,
             id_rules,

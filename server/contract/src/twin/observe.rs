@@ -13,10 +13,12 @@ impl State {
     /// Takes over one exchange with the API. An exchange of an endpoint that the behaviour does not know changes nothing.
     pub fn observe(&mut self, contract: &Contract, behaviour: &Behaviour, exchange: &Exchange) {
         let Some(hit) = contract.find(&exchange.request.method, exchange.request.path()) else { return };
-        let id = &hit.endpoint.id.0;
-        let (Some(endpoint), Some(rule)) = (behaviour.endpoints.get(id), behaviour.rules.get(id)) else { return };
         let params = hit.parameters.iter().map(|(_, value)| value.clone().into_owned()).collect();
-        let seen = seen(exchange, *endpoint, params, &behaviour.carriers);
+        let mut seen = seen(exchange, 0, params, &behaviour.carriers);
+        let id = behaviour.cases.id(&hit.endpoint.id.0, &seen.call);
+        let known = behaviour.endpoints.get(id.as_ref()).zip(behaviour.rules.get(id.as_ref()));
+        let Some((endpoint, rule)) = known else { return };
+        seen.endpoint = *endpoint;
         let classes = &behaviour.classes;
         let who = caller(&self.world, &behaviour.door, &seen.call);
         let shown = self.world.observe(&seen, classes, &behaviour.viewer_fields, who.as_deref());

@@ -94,8 +94,10 @@ fn elsewhere(behaviour: &Behaviour, state: &State, endpoint: &str) -> State {
     const FAR: i64 = 7919;
     let mut state = state.clone();
     state.answers += 1;
-    if let Some(Effect::Create { class, .. }) = behaviour.rules.get(endpoint).map(|rule| &rule.effect) {
-        state.world.table_mut(*class).top += FAR;
+    for rule in behaviour.rules_of(endpoint) {
+        if let Effect::Create { class, .. } = &rule.effect {
+            state.world.table_mut(*class).top += FAR;
+        }
     }
     state
 }

@@ -76,15 +76,17 @@ pub fn answer(
         state.answers += 1;
         return Ok(answer);
     }
-    let rule = contract.find(&request.method, request.path()).and_then(|hit| behaviour.rules.get(&hit.endpoint.id.0));
+    let hit = contract.find(&request.method, request.path());
+    let mut rules = hit.iter().flat_map(|hit| behaviour.rules_of(&hit.endpoint.id.0)).peekable();
+    let ruled = rules.peek().is_some();
     // With a second owner every change makes a copy, so that it can be seen afterwards. Writes are spared that.
-    let writes = rule.is_some_and(|rule| !matches!(rule.effect, Effect::Nothing));
+    let writes = rules.any(|rule| !matches!(rule.effect, Effect::Nothing));
     let before = (!writes).then(|| state.world.clone());
     let answer = super::answer::answer(contract, behaviour, state, request, context);
     let unchanged = before.is_some_and(|before| before.is_same(&state.world));
     match &answer {
         // Without a rule it is made from the schema, with the time in it.
-        Ok(answer) if unchanged && rule.is_some() => state.told.keep(request, answer),
+        Ok(answer) if unchanged && ruled => state.told.keep(request, answer),
         _ if unchanged => {}
         _ => state.told.clear(),
     }

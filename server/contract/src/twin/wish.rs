@@ -79,7 +79,7 @@ fn of_status(
     status: u16,
     context: &Context<'_>,
 ) -> Answer {
-    let rule = endpoint.and_then(|endpoint| behaviour.rules.get(&endpoint.id.0));
+    let rule = endpoint.and_then(|endpoint| behaviour.rule(&endpoint.id.0, call));
     if let Some(sample) = rule.and_then(|rule| recorded(rule, status)) {
         return told(replay(sample, call), RECORDED, format!("asked for status {status}, as it was recorded here"));
     }

@@ -44,13 +44,15 @@ impl Auth {
                 used.entry(credential).or_insert(step);
             }
         }
+        let said = said(trace, &used);
         for (step, seen) in trace.seen.iter().enumerate().filter(|(_, seen)| seen.status < 400) {
             if let Some(reply) = &seen.reply {
-                let sent = seen.call.credential.as_deref();
-                let mut walk = Walk { used: &used, sent, classes, step, endpoint: seen.endpoint, auth: &mut auth };
+                let mut walk =
+                    Walk { used: &used, said: &said, classes, step, endpoint: seen.endpoint, auth: &mut auth };
                 walk.value(reply, &Pattern::default(), None);
             }
-            for (name, value, _) in set_cookies(&seen.headers).filter(|(_, value, _)| used.contains_key(value)) {
+            let given = |value: &str| used.contains_key(value) && said.get(value).is_none_or(|first| *first > step);
+            for (name, value, _) in set_cookies(&seen.headers).filter(|(_, value, _)| given(value)) {
                 auth.sessions.entry(value.to_owned()).or_insert(None);
                 auth.note(seen.endpoint, IssuedAt::Cookie(name.to_owned()), step, value);
             }
@@ -231,6 +233,34 @@ impl Auth {
     }
 }
 
+/// Credentials that clients also sent in a path, a query or a body, with the first exchange that did: an answer that shows
+/// such a text repeats it.
+fn said<'t>(trace: &'t Trace, used: &HashMap<&'t str, usize>) -> HashMap<&'t str, usize> {
+    fn texts<'v>(value: &'v Value, note: &mut dyn FnMut(&'v str)) {
+        match value {
+            Value::String(text) => note(text),
+            Value::Array(items) => items.iter().for_each(|item| texts(item, note)),
+            Value::Object(object) => object.values().for_each(|inner| texts(inner, note)),
+            _ => {}
+        }
+    }
+    let mut out = HashMap::new();
+    for (step, seen) in trace.seen.iter().enumerate() {
+        let mut note = |text: &'t str| {
+            if let Some((own, _)) = used.get_key_value(text) {
+                out.entry(*own).or_insert(step);
+            }
+        };
+        let own = seen.call.credential.as_deref();
+        seen.call.params.iter().for_each(|text| note(text));
+        seen.call.query.iter().filter(|(_, text)| own != Some(text)).for_each(|(_, text)| note(text));
+        if let Some(body) = seen.call.sent.value() {
+            texts(body, &mut note);
+        }
+    }
+    out
+}
+
 fn known_as<'r>(row: &'r Row, field: &str) -> Option<&'r Value> {
     if field.is_empty() { Some(&row.key) } else { row.fields.get(field).or_else(|| row.hidden.get(field)) }
 }
@@ -238,8 +268,8 @@ fn known_as<'r>(row: &'r Row, field: &str) -> Option<&'r Value> {
 struct Walk<'a> {
     /// Credentials with the exchange that used each first.
     used: &'a HashMap<&'a str, usize>,
-    /// The credential of the call itself.
-    sent: Option<&'a str>,
+    /// Those of them that clients sent otherwise, with the first exchange that did.
+    said: &'a HashMap<&'a str, usize>,
     classes: &'a Classes,
     step: usize,
     endpoint: usize,
@@ -259,6 +289,7 @@ impl Walk<'_> {
                     if let (Some(text), Some((class, _))) = (inner.as_str(), &own)
                         && *name != self.classes.all[*class].key
                         && self.is_credential(text)
+                        && self.is_given(text)
                     {
                         self.auth.token_fields.insert((*class, name.clone()));
                         self.auth.sessions.insert(text.to_owned(), own.clone());
@@ -286,8 +317,13 @@ impl Walk<'_> {
         text.len() >= MIN_CREDENTIAL && self.used.contains_key(text)
     }
 
+    /// An answer said it before any client did.
+    fn is_given(&self, text: &str) -> bool {
+        self.said.get(text).is_none_or(|first| *first > self.step) || self.auth.sessions.contains_key(text)
+    }
+
     fn is_new(&self, text: &str) -> bool {
-        self.sent != Some(text) && (self.used[text] > self.step || self.auth.sessions.contains_key(text))
+        self.is_given(text) && (self.used[text] > self.step || self.auth.sessions.contains_key(text))
     }
 }
 
