@@ -373,6 +373,13 @@ impl<'a> Play<'a> {
                     Part::Values { class, path } => {
                         Some(distinct(&self.state.world, *class, path).into_values().collect())
                     }
+                    Part::Field { class, field } => {
+                        let row = done.row.as_ref().filter(|id| id.0 == *class).and_then(|id| self.state.world.row(id));
+                        row.and_then(|row| match *field == self.behaviour.classes.all[*class].key {
+                            true => Some(row.key.clone()),
+                            false => row.fields.get(field).cloned(),
+                        })
+                    }
                     Part::Copy { of: Some(kind), .. } if self.call.headers.media_type().as_ref() != Some(kind) => None,
                     Part::Copy { source, .. } => copy(source, self.call, at(&body, place)),
                 };

@@ -283,6 +283,11 @@ pub(super) enum Part {
         class: usize,
         path: Vec<String>,
     },
+    /// A field of the row that the call wrote or read.
+    Field {
+        class: usize,
+        field: String,
+    },
     /// Copied from the request, where that has this media type (any, when it is `None`).
     Copy {
         source: Source,

@@ -194,6 +194,15 @@ impl Group {
         (all > 0).then(|| f64::from(same) / f64::from(all))
     }
 
+    /// Whether most of what a site has in a field are keys of this group.
+    fn has_most(&self, site: &Site<'_>, field: &str) -> bool {
+        let keys: HashSet<String> = site.keys(field).map(|(key, _)| key).collect();
+        let known = keys.iter().filter(|key| self.values.contains_key(*key)).count();
+        // Small numbers are keys of everything.
+        let telling = keys.iter().all(|key| key.len() >= 4 && !key.bytes().all(|byte| byte.is_ascii_digit()));
+        telling && known >= 2 && known * 10 >= keys.len() * 6
+    }
+
     fn fields_in_common(&self, site: &Site<'_>) -> f64 {
         let theirs = site.fields.iter().filter(|field| **field != self.key);
         let count = theirs.clone().count();
@@ -360,7 +369,9 @@ fn found_by_links(trace: &Trace, sites: &Sites<'_>, links: &Links, groups: &mut 
         // Inside a row, objects are a part of it (order lines, a record's data) unless they have a name of their own.
         let own =
             |key: &String| !inside || matches!(key.as_str(), "id" | "_id" | "uuid" | "guid" | "slug" | "key" | "code");
-        if let Some(key) = best_key(site, links).filter(own) {
+        // An answer that says little of a row of a known class, by another name of its key, is told by the row itself.
+        let known = |key: &String| creates && groups.iter().any(|group| group.has_most(site, key));
+        if let Some(key) = best_key(site, links).filter(own).filter(|key| !known(key)) {
             let mut group = Group::new(class_name(place), &key);
             group.add(id, site);
             groups.push(group);

@@ -3,6 +3,7 @@
 //! Two passes over the trace in the order of time. The first finds out which fields depend on who looks. The second
 //! replays the world and notes, at each exchange, what the candidates would have said.
 
+mod aftermath;
 mod auth;
 mod copies;
 mod headers;
@@ -84,6 +85,13 @@ struct Facts<'t> {
     auth: &'t auth::Auth,
 }
 
+impl Facts<'_> {
+    /// What the calls of an endpoint were about.
+    fn events(&self, endpoint: usize) -> impl Iterator<Item = &Event> {
+        self.past.events.iter().filter(move |event| self.trace.seen[event.step].endpoint == endpoint)
+    }
+}
+
 /// The row that an exchange was about (the outermost one it showed outside of lists), before and after.
 struct Event {
     step: usize,
@@ -94,6 +102,8 @@ struct Event {
     after: Arc<Row>,
     /// Relations as they were before.
     related: BTreeMap<(usize, String), bool>,
+    /// What the row showed afterwards, where its own answer did not show all of it.
+    shown: Option<Map<String, Value>>,
 }
 
 /// The replayed trace: what was known before each exchange, and what each one changed.
@@ -120,6 +130,7 @@ impl Past {
             callers: vec![],
             world: World::default(),
         };
+        let mut aftermath = aftermath::Aftermath::default();
         for (step, seen) in trace.seen.iter().enumerate() {
             let who = caller(&world, &auth.door, &seen.call);
             let known = classes.params[seen.endpoint].iter().zip(&seen.call.params);
@@ -128,6 +139,7 @@ impl Past {
             );
             past.causes.look(step, seen, &world, classes, who.as_deref());
             let relations = (seen.call.method != "GET").then(|| world.relations.clone());
+            aftermath.write(step, seen, &world, classes, who.as_deref());
             let shown = world.observe(seen, classes, viewer_fields, who.as_deref());
             if let Some(outer) = shown.iter().find(|shown| {
                 !shown.pattern.has_each()
@@ -145,8 +157,13 @@ impl Past {
                     before: outer.before.clone(),
                     after,
                     related,
+                    shown: None,
                 });
+                if seen.call.method != "GET" {
+                    aftermath.explained(step, &(outer.class, outer.key.clone()), past.events.len() - 1);
+                }
             }
+            aftermath.look(step, &shown, trace, &mut world, &mut past.events);
             past.lists.look(step, seen, &world, classes, who.as_deref());
             forget_deleted(&mut world, seen, &trace.endpoints[seen.endpoint], classes);
             if auth.ends.contains(&seen.endpoint)
@@ -156,6 +173,7 @@ impl Past {
             }
             past.callers.push(who);
         }
+        past.events.sort_by_key(|event| event.step);
         past.world = world;
         past
     }
@@ -178,7 +196,7 @@ impl Past {
     }
 }
 
-fn membership(all: &Relations, who: Option<&str>, outer: &Shown) -> BTreeMap<(usize, String), bool> {
+fn membership(all: &Relations, who: Option<&str>, outer: &Shown<'_>) -> BTreeMap<(usize, String), bool> {
     let Some(who) = who else { return BTreeMap::new() };
     let pair = (who.to_owned(), outer.key.clone());
     all.iter()
@@ -190,7 +208,7 @@ fn membership(all: &Relations, who: Option<&str>, outer: &Shown) -> BTreeMap<(us
 /// After a write: who made the row, and what was sent but is never shown.
 pub(super) fn settle(
     world: &mut World,
-    outer: &Shown,
+    outer: &Shown<'_>,
     seen: &Seen,
     created: bool,
     who: Option<&str>,
@@ -202,15 +220,7 @@ pub(super) fn settle(
         row.owner = who.map(str::to_owned);
     }
     row.fields.retain(|field, _| !token_fields.contains(&(outer.class, field.clone())));
-    let Some(body) = seen.call.sent.value().filter(|_| seen.call.method != "GET") else { return };
-    let wrapper = plans::wrapper(body, &|name| row.shows(name));
-    // A sign-in names a password too, but changes nothing: only what the row does not show and did not have is kept.
-    let changes = created || matches!(seen.call.method.as_str(), "PUT" | "PATCH");
-    for (name, value) in super::value::at(body, &wrapper).and_then(Value::as_object).into_iter().flatten() {
-        if !row.shows(name) && (changes || !row.hidden.contains_key(name)) {
-            row.hidden.insert(name.clone(), value.clone());
-        }
-    }
+    plans::hide(row, seen, created);
 }
 
 /// A DELETE that went through on an item's own path takes the item away.
@@ -314,6 +324,9 @@ fn rule(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Rule {
     parts.extend(facts.past.lists.totals(facts, endpoint, &parts));
     let covered: Vec<Vec<String>> = parts.iter().map(|(path, _)| path.clone()).collect();
     parts.extend(copies::mine(&good, &covered));
+    let covered: Vec<Vec<String>> = parts.iter().map(|(path, _)| path.clone()).collect();
+    let events: Vec<&Event> = facts.events(endpoint).collect();
+    parts.extend(aftermath::fields(&events, facts.trace, facts.classes, &covered));
     let target = target(facts, endpoint);
     let open_world = target.map_or(0, |(_, slot)| {
         good.iter().filter(|(step, _)| facts.past.known[*step].get(slot) == Some(&Some(false))).count()

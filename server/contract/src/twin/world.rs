@@ -166,12 +166,14 @@ impl Row {
 
 /// One row shown by an answer.
 #[derive(Debug)]
-pub(super) struct Shown {
+pub(super) struct Shown<'s> {
     pub(super) pattern: Pattern,
     pub(super) class: usize,
     pub(super) key: String,
     /// The row as it was before; `None` when it was not known.
     pub(super) before: Option<Arc<Row>>,
+    /// As the answer shows it.
+    pub(super) object: &'s Map<String, Value>,
 }
 
 impl World {
@@ -227,13 +229,13 @@ impl World {
     }
 
     /// Takes over what an answer of the API shows. Returns the rows it showed, outermost first.
-    pub(super) fn observe(
+    pub(super) fn observe<'s>(
         &mut self,
-        seen: &Seen,
+        seen: &'s Seen,
         classes: &Classes,
         viewer_fields: &BTreeSet<(usize, String)>,
         caller: Option<&str>,
-    ) -> Vec<Shown> {
+    ) -> Vec<Shown<'s>> {
         let Some(reply) = seen.reply.as_ref().filter(|_| seen.ok()) else { return vec![] };
         let mut shown = Vec::new();
         let mut reading = Reading { world: self, classes, viewer_fields, caller, seen, shown: &mut shown };
@@ -242,17 +244,17 @@ impl World {
     }
 }
 
-struct Reading<'a> {
+struct Reading<'a, 's> {
     world: &'a mut World,
     classes: &'a Classes,
     viewer_fields: &'a BTreeSet<(usize, String)>,
     caller: Option<&'a str>,
-    seen: &'a Seen,
-    shown: &'a mut Vec<Shown>,
+    seen: &'s Seen,
+    shown: &'a mut Vec<Shown<'s>>,
 }
 
-impl Reading<'_> {
-    fn value(&mut self, value: &Value, pattern: &Pattern) {
+impl<'s> Reading<'_, 's> {
+    fn value(&mut self, value: &'s Value, pattern: &Pattern) {
         match value {
             Value::Object(object) => {
                 if let Some(class) = self.classes.site(self.seen.endpoint, pattern) {
@@ -275,11 +277,11 @@ impl Reading<'_> {
         }
     }
 
-    fn row(&mut self, class: usize, object: &Map<String, Value>, pattern: &Pattern) -> Option<String> {
+    fn row(&mut self, class: usize, object: &'s Map<String, Value>, pattern: &Pattern) -> Option<String> {
         let (key_value, key) = self.key_of(class, object)?;
         let before = self.world.tables[class].rows.get(&key).cloned();
         let at = self.shown.len();
-        self.shown.push(Shown { pattern: pattern.clone(), class, key: key.clone(), before: None });
+        self.shown.push(Shown { pattern: pattern.clone(), class, key: key.clone(), before: None, object });
         let mut row = before.as_deref().cloned().unwrap_or_default();
         row.key = key_value;
         // A whole answer of the item itself may have lost fields (PUT replaces); a part of a list shows only some.

@@ -37,14 +37,26 @@ pub(super) fn payload<'c>(call: &'c Call, wrapper: &[String]) -> Option<&'c Map<
     at(call.sent.value()?, wrapper)?.as_object()
 }
 
+/// Keeps with a row what was sent for it and is never shown.
+pub(super) fn hide(row: &mut Row, seen: &Seen, created: bool) {
+    let Some(body) = seen.call.sent.value().filter(|_| seen.call.method != "GET") else { return };
+    let wrapper = wrapper(body, &|name| row.shows(name));
+    // A sign-in names a password too, but changes nothing: only what the row does not show and did not have is kept.
+    let changes = created || matches!(seen.call.method.as_str(), "PUT" | "PATCH");
+    for (name, value) in at(body, &wrapper).and_then(Value::as_object).into_iter().flatten() {
+        if !row.shows(name) && (changes || !row.hidden.contains_key(name)) {
+            row.hidden.insert(name.clone(), value.clone());
+        }
+    }
+}
+
 /// What good calls of an endpoint change.
 pub(super) fn effect(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Effect {
     let place = &facts.trace.endpoints[endpoint];
     if place.method == "GET" || place.method == "HEAD" || place.method == "OPTIONS" {
         return Effect::Nothing;
     }
-    let events: Vec<&Event> =
-        facts.past.events.iter().filter(|event| facts.trace.seen[event.step].endpoint == endpoint).collect();
+    let events: Vec<&Event> = facts.events(endpoint).collect();
     let Some(first) = events.first() else {
         let class = facts.classes.params[endpoint].last().copied().flatten();
         let slot = facts.classes.params[endpoint].len().saturating_sub(1);
@@ -202,8 +214,10 @@ struct Change<'f> {
 impl<'f> Change<'f> {
     fn of(facts: &Facts<'f>, event: &'f Event, pattern: &Pattern, wrapper: &[String]) -> Option<Self> {
         let seen = &facts.trace.seen[event.step];
-        let mut shown = None;
-        super::views::descend(seen.reply.as_ref()?, &pattern.0, &mut |object| shown = shown.or(Some(object)));
+        let mut shown = event.shown.as_ref();
+        if let Some(reply) = seen.reply.as_ref().filter(|_| shown.is_none()) {
+            super::views::descend(reply, &pattern.0, &mut |object| shown = shown.or(Some(object)));
+        }
         Some(Self {
             event,
             call: &seen.call,
