@@ -13,7 +13,7 @@ use super::nearest;
 use super::select::{caller, looked_up, page, row_value};
 use super::show::Showing;
 use super::trace::{Call, MIN_CREDENTIAL, set_cookies};
-use super::value::{at, hash, scalar_text};
+use super::value::{at, hash, key_text, same_shape, scalar_text, write_time};
 use super::world::{Row, RowId, State, World};
 use super::write::{Writing, imagined, renamed};
 use super::{Answer, Context, Refusal};
@@ -161,6 +161,9 @@ struct Play<'a> {
     context: &'a Context<'a>,
     state: &'a mut State,
 }
+
+/// Where a credential goes, the credential, and whose it is.
+type Issued<'a> = (&'a IssuedAt, String, Option<RowId>);
 
 /// What a good call did: the row it is about, and whether that row had to be imagined.
 #[derive(Default)]
@@ -373,6 +376,24 @@ impl<'a> Play<'a> {
                     Part::Values { class, path } => {
                         Some(distinct(&self.state.world, *class, path).into_values().collect())
                     }
+                    Part::Holder { class, field, text } => {
+                        let account = issued.iter().find_map(|(_, _, account)| account.as_ref());
+                        let row = account.filter(|id| id.0 == *class).and_then(|id| self.state.world.row(id));
+                        row.and_then(|row| match field {
+                            None if *text => key_text(&row.key).map(Value::from),
+                            None => Some(row.key.clone()),
+                            Some(field) => row.fields.get(field).cloned(),
+                        })
+                    }
+                    Part::Now { form, offset_ms } => {
+                        let now = i64::try_from(self.context.now_ms).unwrap_or(i64::MAX);
+                        Some(write_time(*form, now.saturating_add(*offset_ms)))
+                    }
+                    Part::Anew { like } => {
+                        let seed =
+                            hash(&[&self.context.seed.to_string(), &self.state.answers.to_string(), &place.join("/")]);
+                        Some(Value::from(same_shape(like, seed)))
+                    }
                     Part::Field { class, field } => {
                         let row = done.row.as_ref().filter(|id| id.0 == *class).and_then(|id| self.state.world.row(id));
                         row.and_then(|row| match *field == self.behaviour.classes.all[*class].key {
@@ -390,7 +411,7 @@ impl<'a> Play<'a> {
             for path in put_total {
                 put(&mut body, path, Value::from(total.unwrap_or(0)));
             }
-            for (place, token) in &issued {
+            for (place, token, _) in &issued {
                 if let IssuedAt::Body(path) = place {
                     put(&mut body, path, Value::from(token.clone()));
                 }
@@ -456,7 +477,7 @@ impl<'a> Play<'a> {
     }
 
     /// Credentials that the answer gives out beside rows, with their places.
-    fn issue(&mut self, done: &Done, who: Option<&str>) -> Vec<(&'a IssuedAt, String)> {
+    fn issue(&mut self, done: &Done, who: Option<&str>) -> Vec<Issued<'a>> {
         let rule = self.rule;
         let mut out = Vec::new();
         for (nth, issue) in rule.issues.iter().enumerate() {
@@ -465,9 +486,9 @@ impl<'a> Play<'a> {
             let known = sessions.iter().find(|(_, of)| issue.repeats && account.is_some() && **of == account);
             let token = match known {
                 Some((token, _)) => token.clone(),
-                None => self.admit(nth, account),
+                None => self.admit(nth, account.clone()),
             };
-            out.push((&issue.at, token));
+            out.push((&issue.at, token, account));
         }
         out
     }
@@ -485,13 +506,13 @@ impl<'a> Play<'a> {
     }
 
     /// `Set-Cookie` as recorded: credentials made anew, and cookies that are taken away (RFC 6265 §3.1).
-    fn cookies(&self, sample: &Sample, issued: &[(&IssuedAt, String)]) -> Vec<(String, String)> {
+    fn cookies(&self, sample: &Sample, issued: &[Issued<'_>]) -> Vec<(String, String)> {
         let field = |value: String| ("set-cookie".to_owned(), value);
         let mut out = Vec::new();
         for (name, value, attributes) in set_cookies(&sample.headers) {
-            let own = issued.iter().find(|(at, _)| matches!(at, IssuedAt::Cookie(cookie) if cookie == name));
+            let own = issued.iter().find(|(at, ..)| matches!(at, IssuedAt::Cookie(cookie) if cookie == name));
             match own {
-                Some((_, token)) => out.push(field(format!("{name}={token};{attributes}"))),
+                Some((_, token, _)) => out.push(field(format!("{name}={token};{attributes}"))),
                 None if value.len() < MIN_CREDENTIAL => out.push(field(format!("{name}={value};{attributes}"))),
                 None => {}
             }

@@ -225,7 +225,11 @@ pub(super) enum Otherwise {
         slot: usize,
         number: bool,
     },
-    Now(TimeForm),
+    /// The time of the write, or so long after it.
+    Now {
+        form: TimeForm,
+        offset_ms: i64,
+    },
     /// The slug of a payload member; made unique by a suffix where it is taken.
     Slug(Vec<String>),
     /// A reference to the caller's account.
@@ -282,6 +286,22 @@ pub(super) enum Part {
     Values {
         class: usize,
         path: Vec<String>,
+    },
+    /// A field of the account that the answer lets in; its key, where there is no name.
+    Holder {
+        class: usize,
+        field: Option<String>,
+        /// The key is written as text, though it is a number elsewhere.
+        text: bool,
+    },
+    /// The time of the answer, or so long after it.
+    Now {
+        form: TimeForm,
+        offset_ms: i64,
+    },
+    /// Another text of this shape in each answer.
+    Anew {
+        like: String,
     },
     /// A field of the row that the call wrote or read.
     Field {

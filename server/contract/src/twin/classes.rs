@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::trace::{Place, Trace};
+use super::trace::{MIN_CREDENTIAL, Place, Trace};
 use super::value::{Pattern, Step, key_text};
 
 /// Objects looked at for each site: enough to judge by, few enough to stay quick.
@@ -66,6 +66,8 @@ impl Classes {
         let links = Links::of(trace);
         let mut groups = anchors(trace, &sites);
         join_by_values(trace, &sites, &mut groups);
+        // By now each shows more of its rows.
+        let mut groups = merge_equal(groups);
         found_by_links(trace, &sites, &links, &mut groups);
         let mut classes = Self::default();
         for group in groups {
@@ -90,6 +92,8 @@ struct Site<'t> {
     /// The path parameters of the exchange each object came from.
     params: Vec<&'t [String]>,
     fields: BTreeSet<&'t str>,
+    /// Fields that hold credentials: they name nobody, and who they were given to is told elsewhere.
+    secret: BTreeSet<&'t str>,
 }
 
 type Sites<'t> = BTreeMap<SiteId, Site<'t>>;
@@ -101,6 +105,14 @@ fn collect(trace: &Trace) -> Sites<'_> {
             walk(seen.endpoint, reply, &Pattern::default(), &seen.call.params, &mut sites);
         }
     }
+    let used: HashSet<&str> = trace.seen.iter().filter_map(|seen| seen.call.credential.as_deref()).collect();
+    for site in sites.values_mut() {
+        let holds = |field: &&str| {
+            let own = site.objects.iter().filter_map(|object| object.get(*field)?.as_str());
+            own.filter(|text| text.len() >= MIN_CREDENTIAL && used.contains(text)).count() * 2 > site.objects.len()
+        };
+        site.secret = site.fields.iter().copied().filter(holds).collect();
+    }
     sites
 }
 
@@ -111,8 +123,12 @@ fn walk<'t>(endpoint: usize, value: &'t Value, pattern: &Pattern, params: &'t [S
     match value {
         Value::Object(object) => {
             let id = SiteId { endpoint, pattern: pattern.clone() };
-            let site =
-                sites.entry(id).or_insert_with(|| Site { objects: vec![], params: vec![], fields: BTreeSet::new() });
+            let site = sites.entry(id).or_insert_with(|| Site {
+                objects: vec![],
+                params: vec![],
+                fields: BTreeSet::new(),
+                secret: BTreeSet::new(),
+            });
             if site.objects.len() < MAX_OBJECTS_PER_SITE {
                 site.objects.push(object);
                 site.params.push(params);
@@ -140,7 +156,7 @@ impl Site<'_> {
             let texts = self.objects.iter().filter(|object| object.get(*field).is_some_and(|v| key_text(v).is_some()));
             texts.count() as f64 >= needed
         };
-        self.fields.iter().copied().filter(could_be).collect()
+        self.fields.iter().copied().filter(|field| !self.secret.contains(field)).filter(could_be).collect()
     }
 
     fn keys(&self, field: &str) -> impl Iterator<Item = (String, &Map<String, Value>)> {
@@ -215,7 +231,9 @@ impl Group {
 /// Item endpoints name the key themselves: the last path segment is the value of a field of the object they answer with.
 fn anchors(trace: &Trace, sites: &Sites<'_>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    for (id, site) in sites {
+    let reads = |id: &SiteId| trace.endpoints[id.endpoint].method == "GET";
+    // Reads first: they show the row, where a write may say by other names what became of it.
+    for (id, site) in sites.iter().filter(|(id, _)| reads(id)).chain(sites.iter().filter(|(id, _)| !reads(id))) {
         let place = &trace.endpoints[id.endpoint];
         if !place.ends_in_parameter() || id.pattern.has_each() || id.pattern.0.len() > 2 {
             continue;
@@ -231,9 +249,11 @@ fn anchors(trace: &Trace, sites: &Sites<'_>) -> Vec<Group> {
         let Some((share, key)) = best.filter(|(share, _)| *share >= 0.9) else { continue };
         debug_assert!(share <= 1.0);
         let prefix = |other: &Place| other.segments.len() == place.segments.len() && other.segments == place.segments;
-        let known = groups
-            .iter_mut()
-            .find(|group| group.key == key && group.sites.iter().any(|site| prefix(&trace.endpoints[site.endpoint])));
+        let here = |group: &Group| group.sites.iter().any(|site| prefix(&trace.endpoints[site.endpoint]));
+        if !reads(id) && groups.iter().any(|group| group.key != key && here(group)) {
+            continue;
+        }
+        let known = groups.iter_mut().find(|group| group.key == key && here(group));
         match known {
             Some(group) => group.add(id, site),
             None => {
@@ -369,9 +389,11 @@ fn found_by_links(trace: &Trace, sites: &Sites<'_>, links: &Links, groups: &mut 
         // Inside a row, objects are a part of it (order lines, a record's data) unless they have a name of their own.
         let own =
             |key: &String| !inside || matches!(key.as_str(), "id" | "_id" | "uuid" | "guid" | "slug" | "key" | "code");
+        // What gives out a credential shows no row of its own, only whose it is.
+        let refers = |key: &String| !site.secret.is_empty() && is_reference(key);
         // An answer that says little of a row of a known class, by another name of its key, is told by the row itself.
         let known = |key: &String| creates && groups.iter().any(|group| group.has_most(site, key));
-        if let Some(key) = best_key(site, links).filter(own).filter(|key| !known(key)) {
+        if let Some(key) = best_key(site, links).filter(own).filter(|key| !known(key) && !refers(key)) {
             let mut group = Group::new(class_name(place), &key);
             group.add(id, site);
             groups.push(group);
@@ -420,7 +442,7 @@ fn best_key(site: &Site<'_>, links: &Links) -> Option<String> {
         let by_name = match field {
             "id" | "_id" | "uuid" | "guid" => 0.6,
             "slug" | "key" | "code" | "sku" => 0.3,
-            _ if field.ends_with("_id") || field.ends_with("Id") => -0.2,
+            _ if is_reference(field) => -0.2,
             _ => 0.0,
         };
         let distinct_share = distinct.len() as f64 / keys.len().max(1) as f64;
@@ -429,6 +451,11 @@ fn best_key(site: &Site<'_>, links: &Links) -> Option<String> {
     };
     let candidates = site.key_candidates().into_iter().map(|field| (score(field), field));
     candidates.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score >= 0.5).map(|(_, field)| field.to_owned())
+}
+
+/// Whether a field names a row of another class, by its name.
+fn is_reference(field: &str) -> bool {
+    field.len() > 3 && (field.ends_with("_id") || field.ends_with("Id"))
 }
 
 fn class_name(place: &Place) -> String {

@@ -7,7 +7,7 @@ use fake::rand::rngs::ChaCha8Rng;
 use fake::rand::{Rng, RngExt, SeedableRng};
 use serde_json::{Map, Value};
 
-use super::value::{TimeForm, same_shape, write_time};
+use super::value::{TimeForm, Zone, same_shape, write_time};
 
 /// Deeper than this a schema gives nulls: schemas may refer to themselves.
 const MAX_DEPTH: usize = 12;
@@ -99,9 +99,9 @@ impl Generator {
         let time = |form| write_time(form, past).as_str().unwrap_or_default().to_owned();
         match format {
             "uuid" => same_shape("a0b1c2d3-e4f5-4a6b-8c7d-9e8f7a6b5c4d", self.rng.next_u64()),
-            "date-time" => time(TimeForm::Rfc3339 { digits: 3, zulu: true, space: false }),
+            "date-time" => time(TimeForm::Rfc3339 { digits: 3, zone: Zone::Zulu, space: false }),
             "date" => time(TimeForm::Date),
-            "time" => time(TimeForm::Rfc3339 { digits: 0, zulu: true, space: false })[11..].to_owned(),
+            "time" => time(TimeForm::Rfc3339 { digits: 0, zone: Zone::Zulu, space: false })[11..].to_owned(),
             "email" => internet::raw::SafeEmail(EN).fake_with_rng(&mut self.rng),
             "uri" => format!("https://example.com/{}", self.word()),
             "ipv4" => internet::raw::IPv4(EN).fake_with_rng(&mut self.rng),

@@ -7,6 +7,7 @@ mod aftermath;
 mod auth;
 mod copies;
 mod headers;
+mod leaves;
 mod lists;
 mod plans;
 mod refusals;
@@ -178,10 +179,12 @@ impl Past {
         past
     }
 
-    /// A row as it was last seen, deleted or not.
-    fn last(&self, id: &RowId) -> Option<&Row> {
-        let event = || self.events.iter().rev().find(|event| event.class == id.0 && event.key == id.1);
-        self.world.row(id).or_else(|| event().map(|event| event.after.as_ref()))
+    /// A row as it was right before an exchange; as it was first seen, if that came later.
+    fn before(&self, id: &RowId, step: usize) -> Option<&Row> {
+        let mut own = self.events.iter().filter(|event| event.class == id.0 && event.key == id.1).peekable();
+        let first = own.peek().copied();
+        let last = own.take_while(|event| event.step < step).last().or(first);
+        last.map(|event| event.after.as_ref()).or_else(|| self.world.row(id))
     }
 
     /// The rows of a class, those that writes made and others removed included.
@@ -324,6 +327,9 @@ fn rule(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Rule {
     parts.extend(facts.past.lists.totals(facts, endpoint, &parts));
     let covered: Vec<Vec<String>> = parts.iter().map(|(path, _)| path.clone()).collect();
     parts.extend(copies::mine(&good, &covered));
+    let covered: Vec<Vec<String>> = parts.iter().map(|(path, _)| path.clone()).collect();
+    let covered = [covered, facts.auth.places(endpoint)].concat();
+    parts.extend(leaves::mine(&good, &facts.auth.holders(facts.past, endpoint), &covered));
     let covered: Vec<Vec<String>> = parts.iter().map(|(path, _)| path.clone()).collect();
     let events: Vec<&Event> = facts.events(endpoint).collect();
     parts.extend(aftermath::fields(&events, facts.trace, facts.classes, &covered));

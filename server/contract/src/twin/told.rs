@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::behaviour::{Behaviour, Effect};
+use super::behaviour::{Behaviour, Effect, Part, Rule};
 use super::world::{State, World};
 use super::{Answer, Context, Refusal};
 use crate::{Contract, Request};
@@ -79,6 +79,7 @@ pub fn answer(
     let hit = contract.find(&request.method, request.path());
     let mut rules = hit.iter().flat_map(|hit| behaviour.rules_of(&hit.endpoint.id.0)).peekable();
     let ruled = rules.peek().is_some();
+    let moves = hit.iter().flat_map(|hit| behaviour.rules_of(&hit.endpoint.id.0)).any(Rule::moves);
     // With a second owner every change makes a copy, so that it can be seen afterwards. Writes are spared that.
     let writes = rules.any(|rule| !matches!(rule.effect, Effect::Nothing));
     let before = (!writes).then(|| state.world.clone());
@@ -86,11 +87,18 @@ pub fn answer(
     let unchanged = before.is_some_and(|before| before.is_same(&state.world));
     match &answer {
         // Without a rule it is made from the schema, with the time in it.
-        Ok(answer) if unchanged && ruled => state.told.keep(request, answer),
+        Ok(answer) if unchanged && ruled && !moves => state.told.keep(request, answer),
         _ if unchanged => {}
         _ => state.told.clear(),
     }
     answer
+}
+
+impl Rule {
+    /// Whether the same call gets another answer though nothing has changed.
+    fn moves(&self) -> bool {
+        self.parts.iter().any(|(_, part)| matches!(part, Part::Now { .. } | Part::Anew { .. }))
+    }
 }
 
 impl World {

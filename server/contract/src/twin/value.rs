@@ -160,16 +160,27 @@ pub(super) fn slugify(text: &str) -> String {
 /// How a point in time is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TimeForm {
-    /// RFC 3339 in UTC with so many digits of a second; `zulu` says `Z` instead of `+00:00`.
+    /// RFC 3339 in UTC with so many digits of a second.
     Rfc3339 {
         digits: u8,
-        zulu: bool,
+        zone: Zone,
         space: bool,
     },
+    /// As in HTTP header fields (RFC 9110 §5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
+    Http,
     /// The date alone, RFC 3339 full-date.
     Date,
     Seconds,
     Millis,
+}
+
+/// How UTC is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Zone {
+    Zulu,
+    Offset,
+    /// Not at all, as many servers write it.
+    Unsaid,
 }
 
 /// The form and Unix milliseconds of a value that reads as a time.
@@ -183,7 +194,7 @@ pub(super) fn read_time(value: &Value) -> Option<(TimeForm, i64)> {
                 _ => None,
             }
         }
-        Value::String(text) => read_rfc3339(text),
+        Value::String(text) => read_rfc3339(text).or_else(|| read_http(text)),
         _ => None,
     }
 }
@@ -215,13 +226,29 @@ fn read_rfc3339(text: &str) -> Option<(TimeForm, i64)> {
         millis = format!("{:0<3}", &fraction[..end]).get(..3)?.parse().ok()?;
         rest = &fraction[end..];
     }
-    let zulu = match rest {
-        "Z" | "z" => true,
-        "+00:00" => false,
-        "" => true,
+    let zone = match rest {
+        "Z" | "z" => Zone::Zulu,
+        "+00:00" => Zone::Offset,
+        "" => Zone::Unsaid,
         _ => return None,
     };
-    Some((TimeForm::Rfc3339 { digits, zulu, space: bytes[10] == b' ' }, days * 86_400_000 + seconds * 1000 + millis))
+    Some((TimeForm::Rfc3339 { digits, zone, space: bytes[10] == b' ' }, days * 86_400_000 + seconds * 1000 + millis))
+}
+
+const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+fn read_http(text: &str) -> Option<(TimeForm, i64)> {
+    let (day_name, rest) = text.strip_suffix(" GMT")?.split_once(", ")?;
+    let mut words = rest.split(' ');
+    let day = words.next()?.parse::<i64>().ok()?;
+    let month = words.next().and_then(|name| MONTHS.iter().position(|own| *own == name))?;
+    let year = words.next()?.parse::<i64>().ok()?;
+    let mut clock = words.next()?.split(':').map(|part| part.parse::<i64>().ok());
+    let (hours, minutes, seconds) = (clock.next()??, clock.next()??, clock.next()??);
+    let days = days_from_civil(year, i64::try_from(month).ok()? + 1, day);
+    let millis = days * 86_400_000 + (hours * 3600 + minutes * 60 + seconds) * 1000;
+    DAYS.contains(&day_name).then_some((TimeForm::Http, millis))
 }
 
 /// Writes a time in the form it was seen in.
@@ -232,7 +259,14 @@ pub(super) fn write_time(form: TimeForm, millis: i64) -> Value {
         TimeForm::Seconds => Value::from(millis / 1000),
         TimeForm::Millis => Value::from(millis),
         TimeForm::Date => Value::from(format!("{year:04}-{month:02}-{day:02}")),
-        TimeForm::Rfc3339 { digits, zulu, space } => {
+        TimeForm::Http => {
+            let seconds = rest / 1000;
+            let day_name = DAYS[usize::try_from(days.rem_euclid(7)).unwrap_or(0)];
+            let month_name = MONTHS[usize::try_from(month - 1).unwrap_or(0)];
+            let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+            Value::from(format!("{day_name}, {day:02} {month_name} {year:04} {hours:02}:{minutes:02}:{seconds:02} GMT"))
+        }
+        TimeForm::Rfc3339 { digits, zone, space } => {
             let seconds = rest / 1000;
             let mut text = format!(
                 "{year:04}-{month:02}-{day:02}{}{:02}:{:02}:{:02}",
@@ -246,7 +280,11 @@ pub(super) fn write_time(form: TimeForm, millis: i64) -> Value {
                 text.push('.');
                 text.push_str(&fraction[..usize::from(digits)]);
             }
-            text.push_str(if zulu { "Z" } else { "+00:00" });
+            text.push_str(match zone {
+                Zone::Zulu => "Z",
+                Zone::Offset => "+00:00",
+                Zone::Unsaid => "",
+            });
             Value::from(text)
         }
     }
@@ -312,7 +350,14 @@ mod tests {
 
     #[test]
     fn times_are_written_as_they_were_read() {
-        for text in ["2026-02-28T23:59:59.120Z", "1999-12-31 00:00:00Z", "2024-02-29T12:00:00+00:00", "2024-03-01"] {
+        for text in [
+            "2026-02-28T23:59:59.120Z",
+            "1999-12-31 00:00:00Z",
+            "2024-02-29T12:00:00+00:00",
+            "2024-02-29T12:00:00.120000",
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "2024-03-01",
+        ] {
             let value = Value::from(text);
             let (form, millis) = read_time(&value).expect(text);
             assert_eq!(write_time(form, millis), value);

@@ -148,12 +148,12 @@ impl Writing<'_> {
                 let Some(text) = self.call.params.get(*slot) else { return };
                 text.parse::<i64>().ok().filter(|_| *number).map_or_else(|| Value::from(text.clone()), Value::from)
             }
-            Otherwise::Now(form) => {
+            Otherwise::Now { form, offset_ms } => {
                 let last = state.world.tables[class].tops.get(name);
                 match (form, last) {
                     // Clients tell versions apart by it: two writes in one millisecond are still two.
-                    (TimeForm::Millis, Some(last)) => Value::from(self.now_ms.max(last + 1)),
-                    _ => write_time(*form, self.now_ms),
+                    (TimeForm::Millis, Some(last)) if *offset_ms == 0 => Value::from(self.now_ms.max(last + 1)),
+                    _ => write_time(*form, self.now_ms + offset_ms),
                 }
             }
             Otherwise::Counter => Value::from(state.world.tables[class].tops.get(name).map_or(1, |top| top + 1)),

@@ -157,6 +157,26 @@ impl Auth {
         }
     }
 
+    /// The members of an endpoint's answers that are credentials.
+    pub(super) fn places(&self, endpoint: usize) -> Vec<Vec<String>> {
+        let given = self.issued.get(&endpoint).into_iter().flatten();
+        let of = |given: &Given| match &given.at {
+            IssuedAt::Body(path) => Some(path.clone()),
+            IssuedAt::Cookie(_) => None,
+        };
+        given.filter_map(of).collect()
+    }
+
+    /// The accounts that an endpoint's answers let in: exchange, class, and the row as it was then.
+    pub(super) fn holders<'p>(&self, past: &'p Past, endpoint: usize) -> Vec<(usize, usize, &'p Row)> {
+        let times = self.issued.get(&endpoint).into_iter().flatten().flat_map(|given| &given.times);
+        let of = |(step, credential): &(usize, String)| {
+            let account = self.sessions.get(credential)?.as_ref()?;
+            Some((*step, account.0, past.before(account, *step)?))
+        };
+        times.filter_map(of).collect()
+    }
+
     /// How an endpoint gives out credentials, with the account found as the replayed world shows it.
     pub(super) fn issues(&self, trace: &Trace, past: &Past, endpoint: usize, shows_row: bool) -> Vec<Issue> {
         let given = self.issued.get(&endpoint).into_iter().flatten();
@@ -181,11 +201,14 @@ impl Auth {
 
     /// Which members of the call name the account and prove that the caller may have it.
     fn account(&self, trace: &Trace, past: &Past, given: &Given) -> Account {
-        let calls: Vec<(&Seen, &RowId)> = given
+        let calls: Vec<(usize, &RowId)> = given
             .times
             .iter()
-            .filter_map(|(step, credential)| Some((&trace.seen[*step], self.sessions.get(credential)?.as_ref()?)))
+            .filter_map(|(step, credential)| Some((*step, self.sessions.get(credential)?.as_ref()?)))
             .collect();
+        // A mail address may have changed since.
+        let rows: Vec<Option<&Row>> = calls.iter().map(|(step, account)| past.before(account, *step)).collect();
+        let calls: Vec<(&Seen, &RowId)> = calls.into_iter().map(|(step, id)| (&trace.seen[step], id)).collect();
         let Some((first, (class, _))) = calls.first() else { return Account::Unknown };
         let Some(body) = first.call.sent.value().and_then(Value::as_object) else {
             let own = calls.iter().all(|(seen, account)| {
@@ -198,9 +221,9 @@ impl Auth {
         for path in leaf_paths(body) {
             let fields = past.fields_of(*class);
             let holds = |field: &String| {
-                let known = calls.iter().filter_map(|(seen, account)| {
+                let known = calls.iter().zip(&rows).filter_map(|((seen, _), row)| {
                     let value = at(seen.call.sent.value()?, &path)?;
-                    Some((value, past.last(account)?))
+                    Some((value, (*row)?))
                 });
                 let (mut all, mut hits) = (0_u32, 0_u32);
                 for (value, row) in known {

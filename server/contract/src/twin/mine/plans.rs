@@ -190,13 +190,14 @@ fn wrapper_of(facts: &Facts<'_>, event: &Event) -> Option<Vec<String>> {
 }
 
 /// The row of the caller's account.
-fn account<'f>(facts: &Facts<'f>, seen: &Seen, who: Option<&str>) -> Option<&'f Row> {
+fn account<'f>(facts: &Facts<'f>, step: usize, who: Option<&str>) -> Option<&'f Row> {
+    let seen = &facts.trace.seen[step];
     let session = seen.call.credential.as_ref().and_then(|credential| facts.auth.sessions.get(credential));
     if let Some(Some(id)) = session {
-        return facts.past.last(id);
+        return facts.past.before(id, step);
     }
     let basic = facts.auth.door.basic.as_ref().filter(|_| seen.call.basic.is_some())?;
-    facts.past.last(&(basic.class, who?.to_owned()))
+    facts.past.before(&(basic.class, who?.to_owned()), step)
 }
 
 /// One event with what was sent and shown.
@@ -224,7 +225,7 @@ impl<'f> Change<'f> {
             payload: payload(&seen.call, wrapper),
             shown: shown?,
             who: facts.past.callers[event.step].as_deref(),
-            account: account(facts, seen, facts.past.callers[event.step].as_deref()),
+            account: account(facts, event.step, facts.past.callers[event.step].as_deref()),
             form: seen.call.headers.media_type().as_deref() == Some("application/x-www-form-urlencoded"),
         })
     }
@@ -420,7 +421,10 @@ fn otherwise(
     if let Some(form) = first.shown_at(path).and_then(read_time).map(|(form, _)| form)
         && all(&|change| is_now(change.shown_at(path), change.call.at_ms, name))
     {
-        return Otherwise::Now(form);
+        return Otherwise::Now { form, offset_ms: 0 };
+    }
+    if let Some(later) = later(path, rest) {
+        return later;
     }
     if all(&|change| shown(change).is_none()) {
         return Otherwise::Keep;
@@ -515,6 +519,27 @@ fn reference(name: &str, rest: &[&Change<'_>]) -> Otherwise {
     slot.map_or(Otherwise::Keep, Otherwise::Target)
 }
 
+/// A time that is always as long after the write.
+fn later(path: &[String], rest: &[&Change<'_>]) -> Option<Otherwise> {
+    let (form, _) = read_time(rest.first()?.shown_at(path)?)?;
+    let offsets: Option<Vec<i64>> = rest
+        .iter()
+        .map(|change| {
+            let (own, millis) = read_time(change.shown_at(path)?)?;
+            (own == form).then_some(millis - i64::try_from(change.call.at_ms).ok()?)
+        })
+        .collect();
+    let offsets = offsets?;
+    let (least, most) = (*offsets.iter().min()?, *offsets.iter().max()?);
+    let (spread, far) = match form {
+        crate::twin::value::TimeForm::Date => return None,
+        _ => (5_000, 400 * 86_400_000_i64),
+    };
+    let moved = rest.windows(2).any(|pair| pair[0].shown_at(path) != pair[1].shown_at(path));
+    (moved && most - least <= spread && least.abs() <= far)
+        .then(|| Otherwise::Now { form, offset_ms: super::leaves::rounded(i64::midpoint(least, most)) })
+}
+
 fn is_now(value: Option<&Value>, at_ms: u64, name: &str) -> bool {
     let Some((form, millis)) = value.and_then(read_time) else { return false };
     let near = (millis - i64::try_from(at_ms).unwrap_or(i64::MAX)).abs();
@@ -523,7 +548,7 @@ fn is_now(value: Option<&Value>, at_ms: u64, name: &str) -> bool {
         crate::twin::value::TimeForm::Seconds | crate::twin::value::TimeForm::Millis => {
             near <= NOW_WITHIN_MS && !name.is_empty()
         }
-        crate::twin::value::TimeForm::Rfc3339 { .. } => near <= NOW_WITHIN_MS,
+        crate::twin::value::TimeForm::Rfc3339 { .. } | crate::twin::value::TimeForm::Http => near <= NOW_WITHIN_MS,
     }
 }
 
