@@ -267,8 +267,8 @@ pub(super) enum IdRule {
     Slug(Vec<String>),
     /// Sent by the client.
     Sent(Vec<String>),
-    /// Of the same shape as those seen.
-    Shape(String),
+    /// Of the same shape as those seen, which all begin so.
+    Shape { like: String, prefix: String },
 }
 
 /// A position of an answer that is made anew.

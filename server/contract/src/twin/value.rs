@@ -344,6 +344,25 @@ pub(super) fn same_shape(sample: &str, mut seed: u64) -> String {
         .collect()
 }
 
+/// What all texts begin with.
+pub(super) fn common_prefix<'t>(mut texts: impl Iterator<Item = &'t str>) -> &'t str {
+    let Some(first) = texts.next() else { return "" };
+    texts.fold(first, |prefix, text| {
+        let end = prefix.char_indices().zip(text.chars()).find(|((_, own), other)| own != other);
+        let end = end.map_or(prefix.len().min(text.len()), |((at, _), _)| at);
+        &prefix[..end]
+    })
+}
+
+/// Another text of the same shape that begins like all of them.
+pub(super) fn shaped(like: &str, prefix: &str, seed: u64) -> String {
+    let text = same_shape(like, seed);
+    match text.get(prefix.len()..).filter(|_| like.starts_with(prefix) && prefix.len() < like.len()) {
+        Some(rest) => format!("{prefix}{rest}"),
+        None => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

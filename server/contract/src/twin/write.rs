@@ -5,7 +5,9 @@ use serde_json::{Map, Value};
 use super::behaviour::{Behaviour, FieldPlan, IdRule, Otherwise, Plan};
 use super::template::Slots;
 use super::trace::Call;
-use super::value::{TimeForm, at, hash, key_text, plant, retyped, same_shape, slugify, within, write_time};
+use super::value::{
+    TimeForm, at, common_prefix, hash, key_text, plant, retyped, same_shape, shaped, slugify, within, write_time,
+};
 use super::world::{Row, RowId, State};
 
 /// One write with all it may depend on.
@@ -240,7 +242,8 @@ impl Writing<'_> {
         let distinct = values.iter().enumerate().all(|(i, value)| !values[..i].contains(value));
         match value {
             Value::String(text) if distinct && values.len() > 1 && !text.contains(' ') && text.len() >= 8 => {
-                Value::from(same_shape(text, seed))
+                let texts = values.iter().filter_map(Value::as_str);
+                Value::from(shaped(text, common_prefix(texts), seed))
             }
             _ => value.clone(),
         }
@@ -265,10 +268,10 @@ impl Writing<'_> {
                 Value::from(self.free_slug(state, class, text, None))
             }
             Some(IdRule::Sent(path)) => within(payload, path).cloned().unwrap_or_else(|| Value::from(table.top + 1)),
-            Some(IdRule::Shape(sample)) => {
+            Some(IdRule::Shape { like, prefix }) => {
                 let mut seed = hash(&[key_field, &self.seed.to_string(), &state.answers.to_string()]);
                 loop {
-                    let text = same_shape(sample, seed);
+                    let text = shaped(like, prefix, seed);
                     if !table.rows.contains_key(&text) {
                         return Value::from(text);
                     }

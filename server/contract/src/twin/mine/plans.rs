@@ -8,7 +8,7 @@ use super::{Event, Facts, selector_holds};
 use crate::twin::behaviour::{Effect, FieldPlan, IdRule, Otherwise, Plan, Selector};
 use crate::twin::template::Slots;
 use crate::twin::trace::{Call, Seen};
-use crate::twin::value::{Pattern, at, key_text, leaf_paths, names, read_time, slugify, within};
+use crate::twin::value::{Pattern, at, common_prefix, key_text, leaf_paths, names, read_time, slugify, within};
 use crate::twin::world::Row;
 
 /// A time this close to the exchange is the API's "now"; clocks differ.
@@ -623,16 +623,19 @@ fn id_rule(facts: &Facts<'_>, class: usize) -> IdRule {
     if let Some(path) = slug_source(&key, &all).filter(|_| !all.is_empty()) {
         return IdRule::Slug(path);
     }
-    let sample = made
-        .iter()
-        .map(|event| &event.after.key)
-        .chain(facts.past.world.tables[class].rows.values().map(|row| &row.key))
-        .next();
+    let rows = facts.past.world.tables[class].rows.values().map(|row| &row.key);
+    let keys: Vec<&Value> = made.iter().map(|event| &event.after.key).chain(rows).collect();
+    let sample = keys.first().copied();
     match sample {
         Some(Value::Number(_)) | None => IdRule::Counter { text: false },
         Some(Value::String(text)) if text.len() < 18 && text.bytes().all(|b| b.is_ascii_digit()) => {
             IdRule::Counter { text: true }
         }
-        Some(other) => IdRule::Shape(key_text(other).unwrap_or_default()),
+        Some(other) => {
+            let texts = || keys.iter().filter_map(|key| key.as_str());
+            let several = texts().collect::<BTreeSet<_>>().len() > 1;
+            let prefix = if several { common_prefix(texts()) } else { "" }.to_owned();
+            IdRule::Shape { like: key_text(other).unwrap_or_default(), prefix }
+        }
     }
 }
