@@ -102,7 +102,11 @@ impl Probes {
         });
         match list {
             Some((path, rule)) => total_paths(facts, &observed, path, rule),
-            None => value_lists(facts, &observed),
+            // An array inside of a row is the row's own.
+            None => {
+                let own = |array: &[String]| parts.iter().any(|(path, _)| array.starts_with(path));
+                value_lists(facts, &observed).into_iter().filter(|(array, _)| !own(array)).collect()
+            }
         }
     }
 }
