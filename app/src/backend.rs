@@ -11,7 +11,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
 use serde::{Deserialize, Serialize};
-use understudy_types::{EndpointDetail, EndpointSummary, ErrorDetail, Mode, Status, TrafficRow};
+use understudy_types::{EndpointDetail, EndpointSummary, ErrorDetail, Mode, PluginInfo, Status, TrafficRow};
 
 /// An answer that has to wait for something, such as the store.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -25,6 +25,15 @@ pub trait Backend: Send + Sync {
     fn endpoints(&self) -> Vec<EndpointSummary>;
 
     fn endpoint(&self, id: &str) -> Option<EndpointDetail>;
+
+    /// How every file of the plugin folder does.
+    fn plugins(&self) -> Vec<PluginInfo>;
+
+    /// Switches a plugin by the name of its file without ending; says how all do then.
+    fn switch_plugin(&self, id: String, enabled: bool) -> Later<'_, Result<Vec<PluginInfo>, ErrorDetail>>;
+
+    /// Reads the plugin folder now.
+    fn reload_plugins(&self) -> Later<'_, Vec<PluginInfo>>;
 
     /// The newest exchanges, newest first.
     fn recent(&self, limit: usize) -> Vec<TrafficRow>;
@@ -83,6 +92,21 @@ pub async fn endpoint(id: String) -> Result<Option<EndpointDetail>, ServerFnErro
         return Err(ServerFnError::new(format!("an endpoint's id has at most {MAX_ID_BYTES} bytes")));
     }
     Ok(backend()?.endpoint(&id))
+}
+
+#[server(prefix = "/admin/fn", endpoint = "plugins", input = GetUrl)]
+pub async fn plugins() -> Result<Vec<PluginInfo>, ServerFnError> {
+    Ok(backend()?.plugins())
+}
+
+#[server(prefix = "/admin/fn", endpoint = "switch-plugin")]
+pub async fn switch_plugin(id: String, enabled: bool) -> Result<Vec<PluginInfo>, ServerFnError> {
+    backend()?.switch_plugin(id, enabled).await.map_err(|error| ServerFnError::new(error.message))
+}
+
+#[server(prefix = "/admin/fn", endpoint = "reload-plugins")]
+pub async fn reload_plugins() -> Result<Vec<PluginInfo>, ServerFnError> {
+    Ok(backend()?.reload_plugins().await)
 }
 
 #[cfg(feature = "ssr")]

@@ -24,7 +24,7 @@ use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use components::Frame;
-use pages::{Deck, EndpointPage, Explorer, Lost, NothingOpen};
+use pages::{Deck, EndpointPage, Explorer, Lost, NothingOpen, Plugins};
 
 /// The document around the page. Only the server writes it.
 #[cfg(feature = "ssr")]
@@ -68,6 +68,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("") view=NothingOpen/>
                         <Route path=path!(":id") view=EndpointPage/>
                     </ParentRoute>
+                    <Route path=path!("/admin/plugins") view=Plugins ssr=SsrMode::Async/>
                 </Routes>
             </Frame>
         </Router>

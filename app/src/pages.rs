@@ -3,7 +3,9 @@
 pub mod deck;
 pub mod explorer;
 pub mod lost;
+pub mod plugins;
 
 pub use deck::Deck;
 pub use explorer::{EndpointPage, Explorer, NothingOpen};
 pub use lost::Lost;
+pub use plugins::Plugins;

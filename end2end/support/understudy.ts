@@ -30,6 +30,10 @@ export class Understudy {
 
   constructor(private readonly targetUrl: string | undefined) {}
 
+  get pluginDir(): string {
+    return join(this.dataDir, "plugins");
+  }
+
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
   }
@@ -41,6 +45,7 @@ export class Understudy {
       ...process.env,
       LISTEN_ADDR: `127.0.0.1:${this.port}`,
       DATA_DIR: this.dataDir,
+      PLUGIN_DIR: this.pluginDir,
       LEPTOS_SITE_ROOT: SITE,
       ...(this.targetUrl ? { TARGET_URL: this.targetUrl } : {}),
     };

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use understudy_contract::twin::Journal;
-use understudy_plugin_host::PluginHost;
+use understudy_plugin_host::{PluginHost, Watch};
 use understudy_policy::Limits;
 
 use crate::config::{Config, Mistake, Mistakes, TargetUrl};
@@ -21,6 +21,7 @@ use crate::handles::Handles;
 use crate::learner::{Intake, Knowledge, Learner, mine};
 use crate::listen::{self, Role, Site, tls};
 use crate::outbox::Outbox;
+use crate::plugins;
 use crate::proxy::capture::Budget;
 use crate::proxy::health::Health;
 use crate::proxy::upstream::Client;
@@ -36,6 +37,8 @@ use crate::twin::{TwinControl, first_state};
 
 /// Connections that wait to be accepted; the kernel may allow fewer.
 const BACKLOG: u32 = 1024;
+/// So long a start waits for plugins that have to be compiled.
+const PLUGIN_PATIENCE: Duration = Duration::from_secs(10);
 /// The twin's state is stored this often while it changes.
 const KEEP_TWIN_EVERY: Duration = Duration::from_secs(2);
 
@@ -50,6 +53,7 @@ pub struct App {
     tasks: JoinSet<()>,
     learner: Learner,
     shadow: JoinHandle<()>,
+    plugins: Option<Watch>,
     writer: Writer,
 }
 
@@ -83,7 +87,11 @@ impl App {
         let api_address = address(&api)?;
         let control_address = control.as_ref().map(address).transpose()?.unwrap_or(api_address);
 
-        let (handles, (inbox, knowledge, stage)) = build(config, (target, client), store, project, redactor);
+        let plugins = Arc::new(plugins::host(&config, &project.settings));
+        // Before the first exchange: a redactor that comes late has missed something.
+        let watch = plugins.watch(PLUGIN_PATIENCE);
+        let watch = watch.inspect_err(|error| tracing::error!(%error, "follow the plugin folder")).ok();
+        let (handles, (inbox, knowledge, stage)) = build(config, plugins, (target, client), store, project, redactor);
         let learner = Learner::spawn(&handles, inbox, knowledge).map_err(|error| {
             Mistakes(vec![Mistake::new("the machine", "threads", format!("to be able to start two more ({error})"))])
         })?;
@@ -112,6 +120,7 @@ impl App {
             tasks,
             learner,
             shadow,
+            plugins: watch,
             writer,
         })
     }
@@ -159,7 +168,7 @@ impl App {
     pub async fn shutdown(mut self) {
         let _ = self.stop.send(true);
         while self.listeners.join_next().await.is_some() {}
-        let Self { handles, learner, shadow, writer, .. } = self;
+        let Self { handles, learner, shadow, plugins, writer, .. } = self;
         self.tasks.shutdown().await;
         if let Err(error) = handles.keep_twin().await {
             tracing::error!(%error, "keep the twin's state");
@@ -171,6 +180,7 @@ impl App {
             if shadow.join().is_err() {
                 tracing::error!("the thread that scores the twin panicked; see above");
             }
+            drop(plugins);
             writer.close();
         });
         if let Err(error) = ended.await {
@@ -275,6 +285,7 @@ fn tempfile_in(dir: &std::path::Path) -> std::io::Result<()> {
 
 fn build(
     config: Config,
+    plugins: Arc<PluginHost>,
     (target, client): (TargetUrl, Client),
     store: Store,
     project: Project,
@@ -311,14 +322,15 @@ fn build(
         twin_changes: AtomicU64::new(0),
         twin_kept: AtomicU64::new(0),
         twin_edits: tokio::sync::Mutex::new(()),
-        redactor,
+        redactor: redactor.with_plugins(&plugins),
         intake,
         budget,
         stats,
         traffic,
         outbox: Outbox::new(project.outbox),
         shadow,
-        plugins: PluginHost::load(&config.plugin_dir),
+        plugins,
+        named_by: ArcSwap::default(),
         store,
         started: Instant::now(),
         next_id,

@@ -1,6 +1,7 @@
 //! The command line: `serve`, and small commands that ask a running server.
 
 mod import;
+mod plugin;
 mod remote;
 mod twin;
 
@@ -42,6 +43,11 @@ enum Command {
     Openapi,
     /// Learn an OpenAPI document or a HAR, by a running Understudy or straight into the project file
     Import { file: PathBuf },
+    /// Write a plugin, look at one, ask one
+    Plugin {
+        #[command(subcommand)]
+        command: plugin::PluginCommand,
+    },
     /// Look at the twin's state, save it, load it, forget it
     Twin {
         #[command(subcommand)]
@@ -128,6 +134,7 @@ async fn serve(config: Config, mistakes: Vec<Mistake>) -> ExitCode {
 async fn ask(config: &Config, command: Command) -> anyhow::Result<String> {
     let remote = remote::Remote::new(config)?;
     match command {
+        Command::Plugin { command } => plugin::run(config, command),
         Command::Import { file } => import::run(&remote, config, &file).await,
         Command::Mode { mode } => remote.set_mode(mode.into()).await,
         Command::Openapi => remote.get("/admin/openapi.json").await,

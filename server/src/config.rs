@@ -11,7 +11,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-pub use layers::{Env, Flags, Layers, ProcessEnv};
+pub use layers::{Env, Flags, Layers, PluginTable, ProcessEnv};
 pub use target::TargetUrl;
 use understudy_policy::{Deadlines, Unwell};
 pub use wire::{Fields, HostPolicy, ListenLimits, TlsFiles, UpstreamConfig, UpstreamHttp};
@@ -34,6 +34,7 @@ pub struct Config {
     /// Names, beside those of this machine, under which the dashboard may be asked for.
     pub admin_hosts: Vec<String>,
     pub plugin_dir: PathBuf,
+    pub plugins: PluginTable,
     pub failover: bool,
     pub unwell: Unwell,
     pub deadlines: Deadlines,
@@ -115,6 +116,7 @@ impl Config {
             admin_token: checked.parse("ADMIN_TOKEN", admin_token),
             admin_hosts: layers.get("ADMIN_HOSTS").map(|hosts| split_list(&hosts)).unwrap_or_default(),
             plugin_dir: layers.get("PLUGIN_DIR").unwrap_or_else(|| "./plugins".into()).into(),
+            plugins: layers.plugins().clone(),
             failover: checked.parse("FAILOVER", switch).unwrap_or(true),
             unwell: checked.parse("UPSTREAM_5XX", unwell).unwrap_or_default(),
             deadlines: checked.deadlines(),

@@ -7,6 +7,7 @@ mod fidelity;
 mod guard;
 pub mod live;
 mod outbox;
+mod plugins;
 mod present;
 mod rules;
 mod twin;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::middleware;
-use axum::routing::{delete, get, post, put};
+use axum::routing::{delete, get, patch, post, put};
 
 use crate::handles::Handles;
 
@@ -48,6 +49,7 @@ pub fn build(handles: &Arc<Handles>, address: SocketAddr) -> (Router, Arc<Feed>)
     let feed = Arc::new(Feed::new());
     let control = Control { handles: Arc::clone(handles), feed: Arc::clone(&feed) };
     let guard = Guard::new(&handles.config, address);
+    let (pages, shared) = dashboard::router(handles);
     let router = Router::new()
         .route("/admin/status", get(api::status))
         .route("/admin/mode", put(api::set_mode))
@@ -62,7 +64,9 @@ pub fn build(handles: &Arc<Handles>, address: SocketAddr) -> (Router, Arc<Feed>)
         .route("/admin/outbox/replay", post(outbox::replay_all))
         .route("/admin/outbox/{id}", get(outbox::get).delete(outbox::drop_one))
         .route("/admin/outbox/{id}/replay", post(outbox::replay))
-        .route("/admin/plugins", get(api::plugins))
+        .route("/admin/plugins", get(plugins::list))
+        .route("/admin/plugins/reload", post(plugins::reload))
+        .route("/admin/plugins/{id}", patch(plugins::change))
         .route("/admin/endpoints/{id}/examples", get(twin::examples))
         .route("/admin/import", post(twin::import).layer(DefaultBodyLimit::max(twin::DOCUMENT_MAX_BYTES)))
         .route("/admin/twin/state", get(twin::state))
@@ -79,7 +83,8 @@ pub fn build(handles: &Arc<Handles>, address: SocketAddr) -> (Router, Arc<Feed>)
         .route("/admin/ws", get(live::connect))
         .method_not_allowed_fallback(error::wrong_method)
         .with_state(control)
-        .merge(dashboard::router(handles))
+        .layer(middleware::from_fn_with_state(shared, dashboard::page_or_data))
+        .merge(pages)
         .layer(middleware::from_fn_with_state(Arc::new(guard), guard::check));
     (router, feed)
 }

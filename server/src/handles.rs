@@ -1,5 +1,6 @@
 //! What every request and every task shares.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -52,7 +53,9 @@ pub struct Handles {
     pub outbox: Outbox,
     /// What the twin would have answered, and how well.
     pub shadow: Shadow,
-    pub plugins: PluginHost,
+    pub plugins: Arc<PluginHost>,
+    /// Which plugin named the template of an endpoint, by its id.
+    pub named_by: ArcSwap<BTreeMap<String, String>>,
     pub store: Store,
     pub started: Instant,
     pub next_id: AtomicU64,

@@ -10,8 +10,9 @@ pub mod edit;
 pub mod import;
 mod intake;
 pub mod parcel;
+mod templates;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
@@ -20,11 +21,11 @@ use std::time::{Duration, Instant};
 use understudy_contract::import::{declared_template, without_outweighed};
 use understudy_contract::twin::{Behaviour, Journal};
 use understudy_contract::{Contract, Exchange, Model, Rules};
-use understudy_plugin_host::PluginHost;
 use understudy_types::TrafficRow;
 
 use intake::Parked;
 pub use intake::{Inbox, Intake};
+use templates::Templates;
 
 use crate::handles::Handles;
 use crate::store::{Batch, TRAFFIC_ROWS};
@@ -85,32 +86,6 @@ impl Learner {
     }
 }
 
-/// What plugins said of paths, so that each is asked about once: for one method and path the answer never changes.
-#[derive(Default)]
-struct Templates(HashMap<(String, String), Option<Vec<String>>>);
-
-impl Templates {
-    /// Past this many paths it starts over; asking again is only slower.
-    const MAX: usize = 8192;
-
-    /// What a plugin says about the path. It may take its time: only the learner waits.
-    fn of(&mut self, plugins: &PluginHost, exchange: &Exchange) -> Option<&[String]> {
-        if !plugins.normalizes() {
-            return None;
-        }
-        if self.0.len() >= Self::MAX {
-            self.0.clear();
-        }
-        let (method, path) = (&exchange.request.method, exchange.request.path());
-        let known = self.0.entry((method.clone(), path.to_owned()));
-        let asked = known.or_insert_with(|| {
-            let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-            plugins.normalize(method, &segments)
-        });
-        asked.as_deref()
-    }
-}
-
 /// Until when the learner computes no snapshot.
 struct Rest {
     when_quiet: Instant,
@@ -163,7 +138,8 @@ impl Unpublished {
 
 fn run(handles: &Handles, batches: &Receiver<Vec<Parked>>, mut knowledge: Knowledge) {
     let mut unpublished = Unpublished::default();
-    let mut templates = Templates::default();
+    let mut templates = Templates::new(handles.plugins.current());
+    templates.recall(handles, &knowledge.journal);
     let mut rest = Rest::after(Instant::now());
     loop {
         let last = Instant::now();
@@ -188,6 +164,7 @@ fn run(handles: &Handles, batches: &Receiver<Vec<Parked>>, mut knowledge: Knowle
         if publish_now {
             let began = Instant::now();
             publish(handles, &knowledge, &mut unpublished);
+            templates.tell(handles);
             slow_down(handles, began);
             rest = Rest::after(began);
         }
@@ -207,7 +184,7 @@ fn take(
     match item {
         Item::Learn(exchange, row) => {
             let declared = declared_template(&exchange);
-            let template = declared.as_deref().or_else(|| templates.of(&handles.plugins, &exchange));
+            let template = declared.as_deref().or_else(|| templates.of(&handles.plugins, &exchange.request));
             knowledge.model.learn_under(&exchange, template, &knowledge.rules);
             unpublished.learned += 1;
             unpublished.exchanges.insert(exchange.id);

@@ -8,6 +8,7 @@ pub mod handles;
 pub mod learner;
 pub mod listen;
 pub mod outbox;
+pub mod plugins;
 pub mod proxy;
 pub mod redact;
 pub mod sample;

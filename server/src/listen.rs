@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
@@ -275,11 +275,12 @@ fn is_ours(req: &Request<Incoming>) -> bool {
     if path.strip_prefix("/admin").is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
         return true;
     }
-    path == "/" && req.method() == Method::GET && accepts_html(req)
+    path == "/" && req.method() == Method::GET && accepts_page(req.headers())
 }
 
-fn accepts_html(req: &Request<Incoming>) -> bool {
-    let values = req.headers().get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+/// Whether a browser navigates: programs ask for data.
+pub(crate) fn accepts_page(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     values
         .flat_map(|value| value.split(','))
         .any(|range| range.split(';').next().is_some_and(|r| r.trim() == "text/html"))

@@ -10,6 +10,7 @@ pub mod exchange;
 pub mod headers;
 pub mod health;
 pub mod patience;
+mod plugins;
 pub mod probe;
 pub mod respond;
 pub mod tunnel;
@@ -52,7 +53,16 @@ pub async fn handle(handles: Arc<Handles>, peer: Arc<Peer>, req: Request<Incomin
         Err(refusal) => return refusal.response(),
     };
 
-    // 2. Mode, people, the client itself and the breaker say who is asked. The snapshot is not held while we wait.
+    // 2. Plugins may make it fail, answer it, or change its answer.
+    if handles.plugins.is_on_the_way() {
+        return Box::pin(plugins::handle(handles, peer, exchange, hop)).await;
+    }
+    answer(handles, peer, exchange, hop).await
+}
+
+/// Answers what plugins leave to us.
+async fn answer(handles: Arc<Handles>, peer: Arc<Peer>, exchange: ExchangeContext, hop: Hop) -> Response<Body> {
+    // 3. Mode, people, the client itself and the breaker say who is asked. The snapshot is not held while we wait.
     let choice = match Choice::make(&handles.snapshot.load(), &exchange) {
         Ok(choice) => choice,
         Err(refusal) => return refuse(&handles, exchange, &refusal),
@@ -62,7 +72,7 @@ pub async fn handle(handles: Arc<Handles>, peer: Arc<Peer>, req: Request<Incomin
     let knows = || handles.twin_knows(&exchange.method, &exchange.target);
     let decision = decide(choice.mode, failover, permit, knows);
 
-    // 3. Upstream answers, or fails before any of its answer has gone out; then the twin may still stand in.
+    // 4. Upstream answers, or fails before any of its answer has gone out; then the twin may still stand in.
     let (why, instead_of) = match decision {
         Decision::Twin(why) => (why, None),
         Decision::Forward => match forward(&handles, &exchange, &peer, &hop, permit).await {
@@ -82,7 +92,7 @@ pub async fn handle(handles: Arc<Handles>, peer: Arc<Peer>, req: Request<Incomin
         },
     };
 
-    // 4. The twin answers. Where it cannot, an answer of upstream's is better than none.
+    // 5. The twin answers. Where it cannot, an answer of upstream's is better than none.
     match (twin::answer(&handles, &exchange, &choice, why).await, instead_of) {
         (Ok((mut response, reason)), _) => {
             headers::rewrite(response.headers_mut(), &handles.config.fields, &handles.target, &hop.called);
@@ -116,6 +126,8 @@ fn begin(handles: &Handles, peer: &Peer, req: Request<Incoming>) -> Result<(Exch
         headers: parts.headers,
         body: (!incoming.is_end_stream())
             .then(|| Tap::new(incoming, &handles.budget, handles.config.limits.body_timeout)),
+        collected: None,
+        held: None,
     };
     Ok((exchange, hop))
 }
@@ -233,7 +245,11 @@ fn patience(handles: &Handles, exchange: &ExchangeContext, permit: Permit) -> Du
 }
 
 fn outgoing(handles: &Handles, exchange: &ExchangeContext, peer: &Peer, hop: &Hop) -> Request<Outgoing> {
-    let body = exchange.body.as_ref().map_or(Outgoing::Empty, |tap| Outgoing::Tapped(Arc::clone(tap)));
+    let body = match (&exchange.collected, &exchange.body) {
+        (Some(bytes), _) => Outgoing::Whole(Some(bytes.clone())),
+        (None, Some(tap)) => Outgoing::Tapped(Arc::clone(tap)),
+        (None, None) => Outgoing::Empty,
+    };
     let mut req = Request::new(body);
     *req.method_mut() = exchange.method.clone();
     *req.uri_mut() = handles.target.uri(&exchange.target).unwrap_or_default();

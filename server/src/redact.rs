@@ -6,8 +6,10 @@
 
 mod json;
 mod names;
+mod plugins;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::{fs, io};
 
 use base64::Engine;
@@ -15,8 +17,12 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use understudy_contract::{Body, Exchange, Headers, Request};
+use understudy_plugin_host::redactor::Side;
+use understudy_plugin_host::{Hook, PluginHost, PluginSet};
 
 pub use names::is_secret_name;
+
+use plugins::Look;
 
 const PREFIX: &str = "rd_";
 /// 119 bits: no two values of a project get the same token.
@@ -30,6 +36,8 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 #[derive(Clone)]
 pub struct Redactor {
     key: [u8; 32],
+    /// What they find is not kept, either.
+    plugins: Option<Arc<PluginHost>>,
 }
 
 impl std::fmt::Debug for Redactor {
@@ -41,7 +49,12 @@ impl std::fmt::Debug for Redactor {
 impl Redactor {
     #[must_use]
     pub fn new(key: [u8; 32]) -> Self {
-        Self { key }
+        Self { key, plugins: None }
+    }
+
+    #[must_use]
+    pub fn with_plugins(self, plugins: &Arc<PluginHost>) -> Self {
+        Self { plugins: Some(Arc::clone(plugins)), ..self }
     }
 
     /// Reads the key file beside a project, or makes one that only its owner can read.
@@ -49,7 +62,7 @@ impl Redactor {
         match fs::read(path) {
             Ok(bytes) => {
                 let key = bytes.try_into().map_err(|_| io::Error::other("the key file does not hold 32 bytes"))?;
-                Ok(Self { key })
+                Ok(Self { key, plugins: None })
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::create(path),
             Err(error) => Err(error),
@@ -67,7 +80,7 @@ impl Redactor {
         let mut file = options.open(path)?;
         file.write_all(&key)?;
         file.sync_all()?;
-        Ok(Self { key })
+        Ok(Self { key, plugins: None })
     }
 
     /// The token of a value; of a token it is that token. Empty values hide nothing.
@@ -104,6 +117,30 @@ impl Redactor {
         text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| self.is_token(word))
     }
 
+    /// Letters for letters, digits for digits: another one for each `draw`.
+    fn same_shape(&self, value: &str, draw: u32) -> String {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(b"shape").update(&draw.to_le_bytes()).update(value.as_bytes());
+        let mut stream = hasher.finalize_xof();
+        let mut next = |first: u8, size: u8| {
+            let mut byte = [0];
+            stream.fill(&mut byte);
+            char::from(first + byte[0] % size)
+        };
+        let mut shaped = value.chars().map(|c| match c {
+            '0'..='9' => next(b'0', 10),
+            'a'..='z' => next(b'a', 26),
+            'A'..='Z' => next(b'A', 26),
+            other => other,
+        });
+        // A number that began with another digit than 0 must not begin with it now.
+        let first = match (value.chars().next(), shaped.next()) {
+            (Some('1'..='9'), Some('0')) => Some('1'),
+            (_, first) => first,
+        };
+        first.into_iter().chain(shaped.collect::<Vec<_>>()).collect()
+    }
+
     /// `purpose` keeps the uses of the key apart.
     fn digits<const N: usize>(&self, purpose: &str, text: &str) -> String {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
@@ -118,19 +155,52 @@ impl Redactor {
         // `"password": ["can't be blank"]` in a refusal is what a person is told, and no secret unless it repeats one.
         let refused = exchange.response.status >= 400;
         let sent = if refused { secrets_of(&exchange.request.body) } else { Vec::new() };
-        self.request(&mut exchange.request);
+        self.own_request(&mut exchange.request);
         self.headers(&mut exchange.response.headers);
         self.body(&exchange.response.headers, &mut exchange.response.body, &|value| {
             refused && is_prose(value) && !sent.iter().any(|secret| value.contains(secret.as_str()))
         });
+        if let Some(plugins) = self.asked_plugins() {
+            let Exchange { request, response, .. } = exchange;
+            let (method, path) = (request.method.clone(), request.path().to_owned());
+            let look = Look { redactor: self, plugins: &plugins, method: &method, path: &path, side: Side::Response };
+            if look.body(&mut response.body).is_err() {
+                withhold(&mut response.body);
+            }
+            self.ask_about_request(&plugins, request);
+        }
     }
 
     pub fn request(&self, request: &mut Request) {
+        self.own_request(request);
+        if let Some(plugins) = self.asked_plugins() {
+            self.ask_about_request(&plugins, request);
+        }
+    }
+
+    fn own_request(&self, request: &mut Request) {
         if let Some(target) = self.target(&request.target) {
             request.target = target;
         }
         self.headers(&mut request.headers);
         self.body(&request.headers, &mut request.body, &|_| false);
+    }
+
+    fn asked_plugins(&self) -> Option<Arc<PluginSet>> {
+        self.plugins.as_ref().map(|plugins| plugins.current()).filter(|plugins| plugins.has(Hook::Redactor))
+    }
+
+    /// When a plugin cannot be asked nobody knows what is in the body, so it is not kept.
+    fn ask_about_request(&self, plugins: &PluginSet, request: &mut Request) {
+        let path = request.path().to_owned();
+        let method = request.method.clone();
+        let look = Look { redactor: self, plugins, method: &method, path: &path, side: Side::Request };
+        if let Ok(Some(target)) = look.target(&request.target) {
+            request.target = target;
+        }
+        if look.body(&mut request.body).is_err() {
+            withhold(&mut request.body);
+        }
     }
 
     /// `None` when there is nothing to take out.
@@ -245,6 +315,10 @@ impl Redactor {
             body.bytes = Bytes::from(redacted);
         }
     }
+}
+
+fn withhold(body: &mut Body) {
+    *body = Body { bytes: Bytes::new(), truncated: true };
 }
 
 /// The secrets that a request body names, as they came.

@@ -220,7 +220,13 @@ impl Fork {
         }
         let Snapshot { contract, behaviour, .. } = &*self.snapshot;
         let mint = |nonce: u64| handles.redactor.mint(nonce);
-        let context = Context { now_ms: exchange.received_at_ms, seed: handles.seed, min_confidence: 0.0, mint: &mint };
+        let context = Context {
+            now_ms: exchange.received_at_ms,
+            seed: handles.seed,
+            min_confidence: 0.0,
+            mint: &mint,
+            make: None,
+        };
         let hit = contract.find(&exchange.request.method, exchange.request.path());
         let outcome = rehearse(contract, behaviour, &self.state, exchange, &context);
         let (Some(hit), Some(outcome)) = (hit, outcome) else {

@@ -8,9 +8,10 @@ use crate::format;
 use crate::live::{Connection, Live};
 
 /// A page of the rail: its address, its name, its icon as an SVG path in a square of 16.
-const PAGES: [(&str, &str, &str); 2] = [
+const PAGES: [(&str, &str, &str); 3] = [
     ("/", "Deck", "M2 2h12v5H2zM2 9h5v5H2zM9 9h5v5H9z"),
     ("/admin/explorer", "Explorer", "M2 2h4v3H5v2h4V6h5v4H9V8.5H5V12h4v-1h5v4H9v-1.500H3.500V5H2z"),
+    ("/admin/plugins", "Plugins", "M5 1h2v3h2V1h2v3h2v4a4 4 0 0 1-4 4v3H7v-3a4 4 0 0 1-4-4V4h2z"),
 ];
 
 #[component]

@@ -207,6 +207,9 @@ pub struct EndpointDetail {
     /// What a person decided about its answers.
     #[serde(default, rename = "override", skip_serializing_if = "Option::is_none")]
     pub overridden: Option<Override>,
+    /// The plugin that named parameters of the template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named_by: Option<String>,
 }
 
 /// How well the twin did at one endpoint in shadow mode. Scores run from 0 to 100.
@@ -335,17 +338,42 @@ pub struct Field {
     pub samples: Vec<String>,
 }
 
-/// `GET /admin/plugins`.
+/// One row of `GET /admin/plugins`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PluginInfo {
+    /// The file's name without its ending: what it is configured and switched by.
+    pub id: String,
+    /// As the plugin calls itself, or the id.
     pub name: String,
     pub file: String,
+    /// As the plugin says, when it does.
+    pub version: Option<String>,
     pub hooks: Vec<String>,
-    /// `active`, or why not.
+    /// `active`, `disabled` by a person, `switched-off` after failures, `refused`, or `outdated`: it runs, but its file was
+    /// replaced by one that cannot be used.
     pub state: String,
+    /// Why it is not simply active.
+    pub reason: Option<String>,
     pub calls: u64,
+    /// Calls without a usable answer.
     pub traps: u64,
+    /// Half of the calls took no longer.
+    pub p50_us: Option<f64>,
+    pub p99_us: Option<f64>,
+    /// The most that one instance had.
+    pub memory_bytes: u64,
+    /// What it took to get it ready.
+    pub load_ms: f64,
+    /// It was compiled before.
+    pub from_cache: bool,
     pub last_error: Option<String>,
+}
+
+/// Body of `PATCH /admin/plugins/{id}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PluginChange {
+    pub enabled: bool,
 }
 
 /// The one error envelope of the admin API: `{"error":{"code","message","details"}}`.

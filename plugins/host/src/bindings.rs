@@ -7,10 +7,23 @@ pub(crate) mod imports {
     wasmtime::component::bindgen!({ path: "../wit", world: "imports" });
 }
 
-pub(crate) mod normalizer {
-    wasmtime::component::bindgen!({
-        path: "../wit",
-        world: "normalizer-plugin",
-        with: { "understudy:plugin/host": crate::bindings::imports::understudy::plugin::host },
-    });
+macro_rules! hook {
+    ($module:ident, $world:literal, $($ty:ident),*) => {
+        pub(crate) mod $module {
+            wasmtime::component::bindgen!({
+                path: "../wit",
+                world: $world,
+                with: { "understudy:plugin/host": crate::bindings::imports::understudy::plugin::host },
+                additional_derives: [PartialEq],
+            });
+            $(pub use self::exports::understudy::plugin::$module::$ty;)*
+        }
+    };
 }
+
+hook!(normalizer, "normalizer-plugin",);
+hook!(generator, "generator-plugin", Field);
+hook!(chaos_policy, "chaos-policy-plugin", Abort, Fault, Request);
+hook!(redactor, "redactor-plugin", Message, Side, Text);
+hook!(drift_policy, "drift-policy-plugin", Finding, Severity, Verdict);
+hook!(responder, "responder-plugin", Request, Response);

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use wasmtime::component::HasSelf;
-use wasmtime::{StoreLimits, StoreLimitsBuilder};
+use wasmtime::{ResourceLimiter, Trap, UpdateDeadline, bail};
 
 use crate::Limits;
 use crate::bindings::imports::understudy::plugin::host::{Host, Level};
+use crate::ticker::TICK;
 
 /// Of a plugin, the same for all its instances.
 #[derive(Debug)]
@@ -16,19 +19,36 @@ pub(crate) struct About {
     pub(crate) name: String,
     pub(crate) version: Option<String>,
     pub(crate) config: BTreeMap<String, String>,
+    /// The most memory that one instance had.
+    pub(crate) peak_memory: AtomicUsize,
 }
 
 pub(crate) struct Guest {
-    pub(crate) store_limits: StoreLimits,
     about: Arc<About>,
     limits: Limits,
     lines: u32,
+    /// Of half a deadline.
+    ticks: u64,
+    /// What the thread had computed when the half of the deadline was last over.
+    computed: Option<Duration>,
+    grants: u32,
     /// The last error of this call in the plugin's own words; a panic's message comes this way.
     complaint: Option<String>,
 }
 
 /// How the linker gets from a store's data to what implements the `host` interface.
 pub(crate) type HostOf = HasSelf<Guest>;
+
+/// However busy the machine is, a call ends after three deadlines.
+const MOST_GRANTS: u32 = 4;
+
+/// For how long the thread has computed so far.
+fn thread_time() -> Option<Duration> {
+    #[cfg(target_os = "linux")]
+    return Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).ok();
+    #[cfg(not(target_os = "linux"))]
+    return None;
+}
 
 impl About {
     pub(crate) fn version(&self) -> &str {
@@ -38,22 +58,56 @@ impl About {
 
 impl Guest {
     pub(crate) fn new(about: Arc<About>, limits: &Limits) -> Self {
-        let store_limits = StoreLimitsBuilder::new()
-            .memory_size(limits.memory_bytes)
-            .table_elements(limits.table_elements)
-            // Failing right there names the limit; most guests only say that they ran out of memory.
-            .trap_on_grow_failure(true)
-            .build();
-        Self { store_limits, about, limits: limits.clone(), lines: 0, complaint: None }
+        Self { about, limits: limits.clone(), lines: 0, ticks: 0, computed: None, grants: 0, complaint: None }
     }
 
-    pub(crate) fn begin_call(&mut self) {
+    pub(crate) fn begin_call(&mut self, ticks: u64) {
+        (self.ticks, self.computed, self.grants) = (ticks, None, 0);
         self.lines = 0;
         self.complaint = None;
     }
 
+    /// The clock of a deadline runs on while a busy machine lets the thread wait, which is not the plugin's fault. So at half
+    /// of the deadline it is noted what the thread has computed; when the other half is over and it computed next to nothing
+    /// since, it gets that half again. A call that computes ends at its deadline, and nothing is measured in one that is short.
+    pub(crate) fn half_time(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        let computed = thread_time();
+        if let Some((before, now)) = self.computed.zip(computed) {
+            let half = TICK * u32::try_from(self.ticks).unwrap_or(u32::MAX);
+            if now.saturating_sub(before) >= half / 2 || self.grants == MOST_GRANTS {
+                return Err(Trap::Interrupt.into());
+            }
+            self.grants += 1;
+        } else if self.computed.is_some() || self.grants > 0 {
+            return Err(Trap::Interrupt.into());
+        } else {
+            // Without a clock for threads there are two halves and no more.
+            self.grants += u32::from(computed.is_none());
+        }
+        self.computed = computed;
+        Ok(UpdateDeadline::Continue(self.ticks))
+    }
+
     pub(crate) fn take_complaint(&mut self) -> Option<String> {
         mem::take(&mut self.complaint)
+    }
+}
+
+/// Failing right there names the limit; most guests only say that they ran out of memory.
+impl ResourceLimiter for Guest {
+    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        if desired > self.limits.memory_bytes {
+            bail!("growing memory to {desired} bytes, and it may have {}", self.limits.memory_bytes);
+        }
+        self.about.peak_memory.fetch_max(desired, Relaxed);
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        if desired > self.limits.table_elements {
+            bail!("growing table to {desired} elements, and it may have {}", self.limits.table_elements);
+        }
+        Ok(true)
     }
 }
 

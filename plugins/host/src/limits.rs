@@ -5,8 +5,10 @@ use std::time::Duration;
 pub struct Limits {
     /// Of a file.
     pub file_bytes: u64,
-    /// For one call, and for starting an instance.
+    /// For one call that nobody waits for, and for starting an instance.
     pub deadline: Duration,
+    /// For one call that a request waits for, its instance included.
+    pub deadline_on_the_way: Duration,
     /// Of an instance's memory.
     pub memory_bytes: usize,
     /// In each of an instance's tables.
@@ -21,7 +23,7 @@ pub struct Limits {
     pub log_lines: u32,
     /// Of one line in the log; what is longer is cut.
     pub log_line_bytes: usize,
-    /// Failed calls in a row after which a plugin is switched off.
+    /// Failed calls in a row after which a plugin is switched off. Ten calls that succeed make up for one that failed.
     pub failures_in_a_row: u32,
 }
 
@@ -30,6 +32,7 @@ impl Default for Limits {
         Self {
             file_bytes: 16 << 20,
             deadline: Duration::from_millis(50),
+            deadline_on_the_way: Duration::from_millis(10),
             memory_bytes: 16 << 20,
             table_elements: 10_000,
             stack_bytes: 256 << 10,

@@ -1,7 +1,9 @@
 //! The engine that all plugins share, and how it is set up.
 
 use wasmtime::component::{Component, InstancePre, Linker};
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use std::path::Path;
 
 use crate::Limits;
 use crate::bindings::imports::Imports;
@@ -12,6 +14,8 @@ use crate::ticker::{self, Ticker};
 pub(crate) const MOST_PLUGINS: usize = 64;
 /// Calls at once to one plugin; more wait.
 pub(crate) const INSTANCES_PER_PLUGIN: usize = 4;
+/// Versions of a plugin that may live side by side: requests under way keep the one that they began with.
+const VERSIONS: usize = 2;
 /// A core module made a component has three: itself and two that join it to its imports.
 const CORE_INSTANCES: u32 = 8;
 const TABLES: u32 = 4;
@@ -20,17 +24,40 @@ pub(crate) struct Runtime {
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
     pub(crate) ticker: Ticker,
+    /// Half of a deadline each; see [`Guest::half_time`].
     pub(crate) deadline_ticks: u64,
+    pub(crate) deadline_ticks_on_the_way: u64,
+    cache: Option<Cache>,
     linker: Linker<Guest>,
 }
 
 impl Runtime {
-    pub(crate) fn start(limits: Limits) -> Result<Self, String> {
-        let engine = Engine::new(&config(&limits)).map_err(|error| format!("{error:#}"))?;
+    /// `cache` is a folder for compiled plugins that belongs to nobody else.
+    pub(crate) fn start(limits: Limits, cache: Option<&Path>) -> Result<Self, String> {
+        let cache = cache.and_then(|dir| {
+            let opened = open_cache(dir);
+            opened.inspect_err(|error| tracing::warn!(dir = %dir.display(), error, "keep no compiled plugins")).ok()
+        });
+        let mut config = config(&limits);
+        config.cache(cache.clone());
+        let engine = Engine::new(&config).map_err(|error| format!("{error:#}"))?;
         let mut linker = Linker::new(&engine);
         Imports::add_to_linker::<_, HostOf>(&mut linker, |guest| guest).map_err(|error| format!("{error:#}"))?;
         let ticker = Ticker::start(engine.clone()).map_err(|error| error.to_string())?;
-        Ok(Self { engine, deadline_ticks: ticker::ticks(limits.deadline), limits, ticker, linker })
+        Ok(Self {
+            engine,
+            deadline_ticks: ticker::ticks(limits.deadline / 2),
+            deadline_ticks_on_the_way: ticker::ticks(limits.deadline_on_the_way / 2),
+            limits,
+            ticker,
+            cache,
+            linker,
+        })
+    }
+
+    /// How many components came out of the cache so far.
+    pub(crate) fn cache_hits(&self) -> usize {
+        self.cache.as_ref().map_or(0, Cache::cache_hits)
     }
 
     /// Compiles a component and gives it what it may import.
@@ -55,6 +82,19 @@ impl Runtime {
     }
 }
 
+/// What lies in the folder is machine code, so only its owner may look into it or write to it. The engine's version and
+/// settings are a part of each key.
+fn open_cache(dir: &Path) -> Result<Cache, String> {
+    std::fs::create_dir_all(dir).map_err(|error| error.to_string())?;
+    #[cfg(unix)]
+    std::fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+        .map_err(|error| error.to_string())?;
+    let dir = dir.canonicalize().map_err(|error| error.to_string())?;
+    let mut config = CacheConfig::new();
+    config.with_directory(dir);
+    Cache::new(config).map_err(|error| format!("{error:#}"))
+}
+
 fn config(limits: &Limits) -> Config {
     let mut config = Config::new();
     config
@@ -73,7 +113,7 @@ fn config(limits: &Limits) -> Config {
 }
 
 fn pool(limits: &Limits) -> PoolingAllocationConfig {
-    let components = (MOST_PLUGINS * INSTANCES_PER_PLUGIN) as u32;
+    let components = (MOST_PLUGINS * INSTANCES_PER_PLUGIN * VERSIONS) as u32;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(components)
         .total_core_instances(components * CORE_INSTANCES)

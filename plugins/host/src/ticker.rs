@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use wasmtime::Engine;
 
-const TICK: Duration = Duration::from_millis(1);
+pub(crate) const TICK: Duration = Duration::from_millis(1);
 /// Ticks without a call before the thread parks. Waking it costs a caller some microseconds.
 const QUIET_TICKS: u32 = 100;
 

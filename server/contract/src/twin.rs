@@ -18,6 +18,7 @@ mod generate;
 mod inspect;
 mod journal;
 mod keep;
+mod maker;
 mod merge_patch;
 mod mine;
 mod nearest;
@@ -41,6 +42,7 @@ pub use behaviour::Behaviour;
 pub use inspect::{Collection, Entity, Example};
 pub use journal::Journal;
 pub use keep::{Extent, RestoreError};
+pub use maker::{Make, Wanted};
 pub use merge_patch::merge_patch;
 pub use nearest::Nearest;
 pub use rehearse::{Kind, Mismatch, Score, rehearse};
@@ -71,6 +73,16 @@ pub struct Context<'a> {
     /// Makes a credential from a nonce. What it returns must be left alone by the redaction in front of the twin, or
     /// the client's next call would not be recognised.
     pub mint: &'a dyn Fn(u64) -> String,
+    /// Asked first where nothing explains a value.
+    pub make: Option<Make<'a>>,
+}
+
+impl Context<'_> {
+    /// Who makes values for an answer of this endpoint, and for the thing that `of` names.
+    fn maker<'b>(&'b self, endpoint: &'b crate::Endpoint, of: &[&str]) -> Option<maker::Maker<'b>> {
+        let seed = value::hash(&[of, &[&self.seed.to_string()]].concat());
+        Some(maker::Maker { make: self.make?, method: &endpoint.method, template: &endpoint.template, seed })
+    }
 }
 
 impl std::fmt::Debug for Context<'_> {

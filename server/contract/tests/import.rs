@@ -38,7 +38,7 @@ impl Played {
             body: Body { bytes, truncated: false },
         };
         let mint = |nonce: u64| nonce.to_string();
-        let context = Context { now_ms: NOW_MS + 5000, seed: 1, min_confidence: 0.0, mint: &mint };
+        let context = Context { now_ms: NOW_MS + 5000, seed: 1, min_confidence: 0.0, mint: &mint, make: None };
         let said = answer(&self.contract, &self.behaviour, &mut self.state, &request, &context);
         let said = said.unwrap_or_else(|refusal| panic!("{method} {target}: {refusal}"));
         let value = serde_json::from_slice(&said.body).unwrap_or(Value::Null);

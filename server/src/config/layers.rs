@@ -158,10 +158,26 @@ impl Flags {
     }
 }
 
+/// The table of the file that speaks of plugins.
+const PLUGINS: &str = "plugins";
+/// Its key that is not a plugin's name.
+const ORDER: &str = "order";
+
+/// What the file says to plugins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PluginTable {
+    /// Files that come first, by name without ending.
+    pub order: Vec<String>,
+    /// By the file's name without ending, then by key. Values that are no text are written as JSON writes them; the items of a
+    /// list have commas between them.
+    pub config: BTreeMap<String, BTreeMap<String, String>>,
+}
+
 /// The raw values, each from the strongest layer that has it.
 #[derive(Debug, Default)]
 pub struct Layers {
     values: BTreeMap<&'static str, String>,
+    plugins: PluginTable,
     mistakes: Vec<Mistake>,
 }
 
@@ -211,6 +227,11 @@ impl Layers {
     }
 
     #[must_use]
+    pub fn plugins(&self) -> &PluginTable {
+        &self.plugins
+    }
+
+    #[must_use]
     pub fn mistakes(&self) -> &[Mistake] {
         &self.mistakes
     }
@@ -224,6 +245,10 @@ impl Layers {
             }
         };
         for (name, value) in table {
+            if name == PLUGINS {
+                self.add_plugins(value);
+                continue;
+            }
             let key = KEYS.iter().copied().find(|key| key.to_ascii_lowercase() == name);
             match (key, scalar(&value)) {
                 (Some(key), Some(text)) => drop(self.values.insert(key, text)),
@@ -237,11 +262,49 @@ impl Layers {
     }
 }
 
+impl Layers {
+    /// `[plugins]` with `order`, and a table for each plugin.
+    fn add_plugins(&mut self, value: toml::Value) {
+        let toml::Value::Table(table) = value else {
+            return self.mistakes.push(Mistake::new(
+                PLUGINS,
+                value.type_str(),
+                "a table, as in [plugins.tenant-prefix]",
+            ));
+        };
+        for (name, value) in table {
+            match value {
+                toml::Value::Array(names) if name == ORDER => {
+                    self.plugins.order = names.iter().filter_map(scalar).collect();
+                }
+                toml::Value::Table(pairs) => {
+                    let known = pairs.iter().filter_map(|(key, value)| Some((key.clone(), scalar(value)?)));
+                    let known: BTreeMap<_, _> = known.collect();
+                    if let Some((key, value)) = pairs.iter().find(|(key, _)| !known.contains_key(*key)) {
+                        let value = format!("{name}.{key} = {}", value.type_str());
+                        self.mistakes.push(Mistake::new(PLUGINS, value, "a text, number, boolean, or list of these"));
+                    }
+                    self.plugins.config.insert(name, known);
+                }
+                other => {
+                    let value = format!("{name} = {other}");
+                    self.mistakes.push(Mistake::new(
+                        PLUGINS,
+                        value,
+                        "`order` with a list of names, or a table for each plugin",
+                    ));
+                }
+            }
+        }
+    }
+}
+
 fn scalar(value: &toml::Value) -> Option<String> {
     match value {
         toml::Value::String(text) => Some(text.clone()),
         toml::Value::Boolean(on) => Some(on.to_string()),
         toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Float(number) => Some(number.to_string()),
         toml::Value::Array(items) => items.iter().map(scalar).collect::<Option<Vec<_>>>().map(|items| items.join(",")),
         _ => None,
     }
@@ -264,6 +327,17 @@ mod tests {
     }
 
     #[test]
+    fn plugins_have_tables_of_their_own() {
+        let file =
+            "[plugins]\norder = [\"b\", \"a\"]\n[plugins.tenant-prefix]\nprefixes = [\"t\", \"shops\"]\nlimit = 3\n";
+        let layers = Layers::new(&Flags::default(), &BTreeMap::new(), Some((Path::new("u.toml"), file)));
+        assert!(layers.mistakes().is_empty(), "{:?}", layers.mistakes());
+        assert_eq!(layers.plugins().order, ["b", "a"]);
+        let own = &layers.plugins().config["tenant-prefix"];
+        assert_eq!((own["prefixes"].as_str(), own["limit"].as_str()), ("t,shops", "3"));
+    }
+
+    #[test]
     fn an_unknown_key_or_a_broken_file_is_a_mistake() {
         let check = |text: &str, expected: &str| {
             let layers = Layers::new(&Flags::default(), &BTreeMap::new(), Some((Path::new("u.toml"), text)));
@@ -273,5 +347,8 @@ mod tests {
         check("target = \"http://localhost\"", "a key is \"target\"");
         check("db_name = ", "expected a TOML file");
         check("db_name = { a = 1 }", "expected a single value");
+        check("plugins = 3", "expected a table");
+        check("[plugins]\nshop = 3", "plugins is \"shop = 3\"");
+        check("[plugins.shop]\na = { b = 1 }", "plugins is \"shop.a = table\"");
     }
 }

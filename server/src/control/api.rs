@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use understudy_contract::openapi;
-use understudy_types::{EndpointDetail, EndpointSummary, ModeChange, PluginInfo, Status, TrafficRow};
+use understudy_types::{EndpointDetail, EndpointSummary, ModeChange, Status, TrafficRow};
 
 use super::error::ApiError;
 use super::present;
@@ -96,8 +96,4 @@ pub(super) async fn traffic(
 
 pub(super) fn number(name: &'static str, text: String, expected: &'static str) -> Result<u64, ApiError> {
     text.parse().map_err(|_| ApiError::BadParameter { name, given: text, expected })
-}
-
-pub(super) async fn plugins(State(handles): State<Arc<Handles>>) -> Json<Vec<PluginInfo>> {
-    Json(handles.plugins.list().into_iter().map(present::plugin).collect())
 }

@@ -6,19 +6,24 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{HeaderValue, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use leptos::config::LeptosOptions;
 use leptos::prelude::provide_context;
 use leptos_axum::{LeptosRoutes, generate_route_list};
+use tower::ServiceExt;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
-use understudy_app::backend::{Backend, SharedBackend};
+use understudy_app::backend::{Backend, Later, SharedBackend};
 use understudy_app::{App, shell};
-use understudy_types::{EndpointDetail, EndpointSummary, ErrorDetail, Mode, Status, TrafficRow};
+use understudy_types::{EndpointDetail, EndpointSummary, ErrorDetail, Mode, PluginInfo, Status, TrafficRow};
 
 use super::error::{ApiError, unknown_path};
 use super::present;
 use crate::handles::Handles;
+use crate::listen::accepts_page;
 
 /// Read when the server is started on its own; under cargo-leptos the environment says it all.
 const OPTIONS_FILE: &str = "Leptos.toml";
@@ -26,8 +31,20 @@ const OUTPUT_NAME: &str = "understudy";
 const PACKAGE_DIR: &str = "admin/pkg";
 const SITE_ROOT: &str = "target/site";
 
-/// Pages, server functions and files. What is none of them is answered in the error envelope.
-pub(super) fn router(handles: &Arc<Handles>) -> Router {
+/// Pages whose address is also one of the admin API.
+const SHARED: [&str; 1] = ["/admin/plugins"];
+
+/// Gives browsers that navigate the page and everybody else the data, where both have the same address.
+pub(super) async fn page_or_data(State(pages): State<Router>, req: Request, next: Next) -> Response {
+    if SHARED.contains(&req.uri().path()) && req.method() == Method::GET && accepts_page(req.headers()) {
+        return pages.oneshot(req).await.into_response();
+    }
+    next.run(req).await
+}
+
+/// Pages, server functions and files; what is none of them is answered in the error envelope. Second, for [`page_or_data`],
+/// the pages that share their address.
+pub(super) fn router(handles: &Arc<Handles>) -> (Router, Router) {
     let options = options();
     let files = ServeDir::new(&*options.site_root)
         .append_index_html_on_directories(false)
@@ -44,11 +61,13 @@ pub(super) fn router(handles: &Arc<Handles>) -> Router {
     // The names of the files stay the same from one build to the next, so a browser has to ask.
     let revalidate =
         SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Router::new()
-        .leptos_routes_with_context(&options, generate_route_list(App), context, document)
-        .with_state(options)
-        .fallback_service(files)
-        .layer(revalidate)
+    let (shared, own) = generate_route_list(App).into_iter().partition(|route| SHARED.contains(&route.path()));
+    let pages = |routes| {
+        Router::new()
+            .leptos_routes_with_context(&options, routes, context.clone(), document.clone())
+            .with_state(options.clone())
+    };
+    (pages(own).fallback_service(files).layer(revalidate.clone()), pages(shared).layer(revalidate))
 }
 
 /// From `Leptos.toml` or the environment; without either, what the build uses.
@@ -97,6 +116,24 @@ impl Backend for Deck {
 
     fn endpoint(&self, id: &str) -> Option<EndpointDetail> {
         super::twin::detail(&self.0, id)
+    }
+
+    fn plugins(&self) -> Vec<PluginInfo> {
+        self.0.plugin_list()
+    }
+
+    fn switch_plugin(&self, id: String, enabled: bool) -> Later<'_, Result<Vec<PluginInfo>, ErrorDetail>> {
+        Box::pin(async move {
+            self.0.switch_plugin(&id, enabled).await.map_err(|error| ApiError::from(error).detail())?;
+            Ok(self.0.plugin_list())
+        })
+    }
+
+    fn reload_plugins(&self) -> Later<'_, Vec<PluginInfo>> {
+        Box::pin(async move {
+            self.0.reload_plugins().await;
+            self.0.plugin_list()
+        })
     }
 
     fn recent(&self, limit: usize) -> Vec<TrafficRow> {

@@ -9,6 +9,7 @@ use understudy_types::{ErrorBody, ErrorDetail};
 use crate::learner::edit::EditError;
 use crate::learner::import::DocumentError;
 use crate::outbox::ReplayError;
+use crate::plugins::SwitchError;
 use crate::store::StoreError;
 use crate::twin::LoadError;
 
@@ -50,6 +51,8 @@ pub(super) enum ApiError {
     #[error("a token is needed: send it as `Authorization: Bearer …`, or open the dashboard once with `?token=…`")]
     NoToken,
     #[error("{0}")]
+    Switch(#[from] SwitchError),
+    #[error("{0}")]
     Replay(#[from] ReplayError),
     #[error("failed to {0}")]
     Store(#[from] StoreError),
@@ -61,6 +64,7 @@ impl ApiError {
             Self::UnknownPath(_)
             | Self::UnknownEndpoint(_)
             | Self::UnknownCollection(_)
+            | Self::Switch(SwitchError::Unknown(_))
             | Self::Load(LoadError::Unknown(_)) => StatusCode::NOT_FOUND,
             Self::NotThat { .. } | Self::Unfit { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Document(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -75,7 +79,9 @@ impl ApiError {
             Self::ForeignHost(_) | Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::NoToken => StatusCode::UNAUTHORIZED,
             Self::Replay(error) => replay_status(error),
-            Self::Store(_) | Self::Edit(EditError::Store(_)) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Store(_) | Self::Switch(SwitchError::Store(_)) | Self::Edit(EditError::Store(_)) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
@@ -84,6 +90,7 @@ impl ApiError {
             Self::UnknownPath(_) => "unknown_path",
             Self::WrongMethod { .. } => "wrong_method",
             Self::UnknownEndpoint(_) => "unknown_endpoint",
+            Self::Switch(SwitchError::Unknown(_)) => "unknown_plugin",
             Self::NotJson(_) => "not_json",
             Self::NotThat { .. } | Self::Unfit { .. } => "unfit",
             Self::UnknownCollection(_) => "unknown_collection",
@@ -100,7 +107,7 @@ impl ApiError {
             Self::ForeignOrigin => "foreign_origin",
             Self::NoToken => "no_token",
             Self::Replay(error) => replay_code(error),
-            Self::Store(_) | Self::Edit(EditError::Store(_)) => "store_failed",
+            Self::Store(_) | Self::Switch(SwitchError::Store(_)) | Self::Edit(EditError::Store(_)) => "store_failed",
         }
     }
 

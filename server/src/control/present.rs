@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use understudy_contract::twin;
 use understudy_contract::view::{self, BodyView, FieldView, ParameterView, ResponseView};
 use understudy_types::{
-    BodySchema, EndpointDetail, EndpointSummary, Field, Parameter, PluginInfo, ResponseSchema, Segment, StatusCount,
+    BodySchema, EndpointDetail, EndpointSummary, Field, Parameter, ResponseSchema, Segment, StatusCount,
 };
 
 use crate::shadow::Record;
@@ -33,6 +33,7 @@ pub(super) fn detail(endpoint: &view::Endpoint, record: Option<&Record>) -> Endp
         responses: endpoint.responses().map(|r| response(&r)).collect(),
         fidelity: record.map(|record| record.present()),
         overridden: None,
+        named_by: None,
     }
 }
 
@@ -44,18 +45,6 @@ pub(super) fn collection(collection: twin::Collection) -> Value {
 pub(super) fn entity(entity: twin::Entity) -> Value {
     let twin::Entity { key, fields, refs, changed } = entity;
     json!({ "key": key, "fields": fields, "refs": refs, "changed": changed })
-}
-
-pub(super) fn plugin(report: understudy_plugin_host::PluginReport) -> PluginInfo {
-    PluginInfo {
-        name: report.name,
-        file: report.file,
-        hooks: report.hooks.iter().map(|hook| hook.as_str().to_owned()).collect(),
-        state: report.state.to_string(),
-        calls: report.calls,
-        traps: report.traps,
-        last_error: report.last_error,
-    }
 }
 
 fn segment(segment: &view::Segment) -> Segment {

@@ -229,11 +229,12 @@ pub(super) fn detail(handles: &Handles, id: &str) -> Option<EndpointDetail> {
     let record = handles.shadow.record(id);
     let mut detail = snapshot.contract.endpoint(id).map(|endpoint| present::detail(endpoint, record.as_ref()))?;
     detail.overridden = snapshot.twin.overrides.get(id).cloned();
+    detail.named_by = handles.named_by.load().get(id).cloned();
     Some(detail)
 }
 
 /// What is JSON but not what was expected is told apart from what is no JSON.
-fn read<T: DeserializeOwned>(body: &[u8], what: &'static str) -> Result<T, ApiError> {
+pub(super) fn read<T: DeserializeOwned>(body: &[u8], what: &'static str) -> Result<T, ApiError> {
     let value: Value = serde_json::from_slice(body).map_err(ApiError::NotJson)?;
     // A list would be read as the members in their order.
     if !value.is_object() {

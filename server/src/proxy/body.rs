@@ -1,5 +1,6 @@
 //! Bodies stream through frame by frame; a tee keeps reference-counted clones of the frames up to a cap.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
@@ -180,6 +181,11 @@ impl Tap {
 
     fn lock(&self) -> MutexGuard<'_, TapState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the client says of its length.
+    pub fn size_hint(&self) -> SizeHint {
+        self.lock().incoming.size_hint()
     }
 
     /// What has passed so far; a body that has not ended counts as cut.
@@ -381,6 +387,8 @@ pub enum Body {
     Upstream(Box<Tee>),
     Whole(Option<Bytes>),
     Control(axum::body::Body),
+    /// What was read of a body already, and the rest of it.
+    Resumed(VecDeque<Result<Bytes, BoxError>>, Box<Body>),
 }
 
 impl Body {
@@ -404,6 +412,10 @@ impl HttpBody for Body {
         match self.get_mut() {
             Self::Upstream(tee) => Pin::new(tee.as_mut()).poll_frame(cx),
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Resumed(read, rest) => match read.pop_front() {
+                Some(data) => Poll::Ready(Some(data.map(Frame::data))),
+                None => Pin::new(rest.as_mut()).poll_frame(cx),
+            },
             Self::Control(body) => {
                 Pin::new(body).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(Into::into)))
             }
@@ -415,6 +427,7 @@ impl HttpBody for Body {
             Self::Upstream(tee) => tee.is_end_stream(),
             Self::Whole(bytes) => bytes.is_none(),
             Self::Control(body) => body.is_end_stream(),
+            Self::Resumed(read, rest) => read.is_empty() && rest.is_end_stream(),
         }
     }
 
@@ -423,6 +436,14 @@ impl HttpBody for Body {
             Self::Upstream(tee) => tee.size_hint(),
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Self::Control(body) => body.size_hint(),
+            Self::Resumed(read, rest) => {
+                let read: usize = read.iter().flatten().map(Bytes::len).sum();
+                let hint = rest.size_hint();
+                let mut whole = SizeHint::new();
+                whole.set_lower(hint.lower() + read as u64);
+                hint.upper().into_iter().for_each(|upper| whole.set_upper(upper + read as u64));
+                whole
+            }
         }
     }
 }

@@ -55,7 +55,7 @@ impl Choice {
     }
 }
 
-fn read(headers: &HeaderMap) -> Result<Preferences, Refusal> {
+pub(super) fn read(headers: &HeaderMap) -> Result<Preferences, Refusal> {
     let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
     Ok(Preferences::read(values)?)
 }

@@ -1,9 +1,10 @@
 //! What is remembered about one exchange while it passes.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, StatusCode};
 use understudy_types::Source;
@@ -48,6 +49,10 @@ pub struct ExchangeContext {
     pub headers: HeaderMap,
     /// `None`: the request has no body.
     pub body: Option<Arc<Tap>>,
+    /// The whole body, once we have read it ourselves; upstream then gets this.
+    pub collected: Option<Bytes>,
+    /// Plugins may still have a say in what the record tells.
+    pub held: Option<Arc<Held>>,
 }
 
 impl ExchangeContext {
@@ -81,6 +86,7 @@ impl ExchangeContext {
             request: self.body,
             received: self.received,
             observed: Box::new(observed),
+            held: self.held,
         }
     }
 }
@@ -91,6 +97,20 @@ pub struct Recording {
     request: Option<Arc<Tap>>,
     received: Instant,
     observed: Box<Observed>,
+    held: Option<Arc<Held>>,
+}
+
+/// Keeps the record of an exchange until plugins are through with it. Whatever happens, it is handed over in the end.
+pub struct Held {
+    handles: Arc<Handles>,
+    state: Mutex<HeldState>,
+}
+
+#[derive(Default)]
+struct HeldState {
+    observed: Option<Box<Observed>>,
+    note: Option<String>,
+    released: bool,
 }
 
 impl std::fmt::Debug for Recording {
@@ -112,6 +132,60 @@ impl Recording {
         observed.response_body = response_body;
         observed.response_bytes = response_bytes;
         self.handles.stats.count(observed);
-        self.handles.intake.offer(self.observed);
+        match self.held {
+            Some(held) => held.offer(self.observed),
+            None => self.handles.intake.offer(self.observed),
+        }
+    }
+}
+
+impl Held {
+    pub fn of(handles: &Arc<Handles>) -> Arc<Self> {
+        Arc::new(Self { handles: Arc::clone(handles), state: Mutex::default() })
+    }
+
+    /// What the reason goes on with.
+    pub fn note(&self, note: String) {
+        self.lock().note = Some(note);
+    }
+
+    /// From now on the record goes its way as soon as it is there.
+    pub fn release(&self) {
+        let kept = {
+            let mut state = self.lock();
+            state.released = true;
+            state.take()
+        };
+        kept.into_iter().for_each(|observed| self.handles.intake.offer(observed));
+    }
+
+    fn offer(&self, observed: Box<Observed>) {
+        let ready = {
+            let mut state = self.lock();
+            state.observed = Some(observed);
+            if state.released { state.take() } else { None }
+        };
+        ready.into_iter().for_each(|observed| self.handles.intake.offer(observed));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HeldState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HeldState {
+    fn take(&mut self) -> Option<Box<Observed>> {
+        let mut observed = self.observed.take()?;
+        if let Some(note) = &self.note {
+            observed.reason = format!("{}; {note}", observed.reason).into();
+        }
+        Some(observed)
+    }
+}
+
+/// The client went away before the plugins were through.
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.release();
     }
 }

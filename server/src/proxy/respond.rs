@@ -31,6 +31,13 @@ pub fn label_static(headers: &mut HeaderMap, source: Source, reason: &'static st
     headers.insert(REASON, HeaderValue::from_static(reason));
 }
 
+/// Goes on with the reason.
+pub fn note(headers: &mut HeaderMap, note: &str) {
+    let said = headers.get(REASON).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let reason = reason_value(&format!("{said}; {note}"));
+    headers.insert(REASON, reason);
+}
+
 #[must_use]
 pub const fn source_word(source: Source) -> &'static str {
     match source {

@@ -10,6 +10,7 @@ use http::{Response, StatusCode};
 use serde_json::Value;
 use understudy_contract::twin::{self, Granted, Wish};
 use understudy_contract::{Contract, Headers, Request};
+use understudy_plugin_host::Hook;
 use understudy_policy::{Preferences, Wanted, Why};
 use understudy_types::{Latency, LatencyMode, PinnedAnswer, Source};
 
@@ -19,7 +20,7 @@ use super::exchange::ExchangeContext;
 use super::respond::{self, Refusal};
 use crate::handles::Handles;
 use crate::learner::convert;
-use crate::outbox;
+use crate::{outbox, plugins};
 
 /// The answer and the reason given for it, or why there is none.
 pub(super) async fn answer(
@@ -94,13 +95,16 @@ fn ask(handles: &Handles, request: &Request, choice: &Choice) -> Result<Granted,
     }
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     let mint = |nonce: u64| handles.redactor.mint(nonce);
+    let plugins = handles.plugins.current();
+    let make = |wanted: &twin::Wanted<'_>| plugins::generate(&plugins, wanted);
+    let make: Option<twin::Make<'_>> = if plugins.has(Hook::Generator) { Some(&make) } else { None };
     let mut granted = {
         // The state goes with a behaviour, and both are replaced under this lock.
         let mut state = handles.twin_state.lock().unwrap_or_else(PoisonError::into_inner);
         let snapshot = handles.snapshot.load();
         let settings = &snapshot.twin.settings;
         let seed = settings.seed.unwrap_or(handles.seed);
-        let context = twin::Context { now_ms, seed, min_confidence: settings.min_confidence, mint: &mint };
+        let context = twin::Context { now_ms, seed, min_confidence: settings.min_confidence, mint: &mint, make };
         twin::answer_as(&snapshot.contract, &snapshot.behaviour, &mut state, request, &context, &wish)?
     };
     if !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS") {
@@ -156,9 +160,12 @@ async fn wait(handles: &Handles, exchange: &ExchangeContext, status: u16) {
 
 /// 0 to 1; the same for the same seed and exchange.
 fn draw(seed: u64, exchange: u64) -> f64 {
+    draw_bits(seed, exchange) as f64 / u64::MAX as f64
+}
+
+pub(super) fn draw_bits(seed: u64, exchange: u64) -> u64 {
     let hash = blake3::hash(&[seed.to_le_bytes(), exchange.to_le_bytes()].concat());
-    let bits = u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("a hash has more than eight bytes"));
-    bits as f64 / u64::MAX as f64
+    u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("a hash has more than eight bytes"))
 }
 
 fn pause(latency: &Latency, contract: &Contract, exchange: &ExchangeContext, status: u16, draw: f64) -> Duration {
@@ -187,7 +194,7 @@ fn response(answer: twin::Answer, reason: &str) -> Response<Body> {
 }
 
 /// Framing belongs to the connection, and a field that cannot be sent is left out.
-fn append(headers: &mut HeaderMap, name: &str, value: &str) {
+pub(super) fn append(headers: &mut HeaderMap, name: &str, value: &str) {
     let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else { return };
     if name != header::TRANSFER_ENCODING && name != header::CONTENT_LENGTH && name != header::CONNECTION {
         headers.append(name, value);

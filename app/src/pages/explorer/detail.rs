@@ -49,6 +49,7 @@ fn Detail(detail: EndpointDetail) -> impl IntoView {
     view! {
         <Title text=title/>
         <Head summary=detail.summary/>
+        {detail.named_by.map(|plugin| view! { <p class="named-by">"Template named by the plugin " <A href="/admin/plugins">{plugin}</A></p> })}
         {(!detail.parameters.is_empty()).then(|| view! { <Parameters parameters=detail.parameters/> })}
         {detail.request.map(|body| view! { <RequestBody body/> })}
         <h3>"Responses"</h3>

@@ -1,28 +1,10 @@
 //! What plugins that behave are asked and answer.
 
-use understudy_plugin_host::{Hook, PluginState};
+use understudy_plugin_host::{Hook, Options, PluginState};
 
-use crate::support::{Folder, config, guest, panics, tenant_prefix};
+use crate::support::{Folder, config, guest, names_the_second, panics, tenant_prefix};
 
 const CORE: &str = "wasm32-unknown-unknown";
-
-/// Names the second segment `{a}` (or whatever letter is given), when there are two.
-fn names_the_second(letter: char) -> Vec<u8> {
-    let name = letter as u32;
-    guest(
-        r#"(data (i32.const 32) "{_}")"#,
-        &format!(
-            "(i32.store8 (i32.const 33) (i32.const {name}))
-             (if (i32.ne (local.get $count) (i32.const 2)) (then (return (i32.const 16))))
-             (i32.store (i32.const 64) (i32.const 1))
-             (i32.store (i32.const 68) (local.get $segments))
-             (i32.store (i32.const 72) (i32.const 2))
-             (i32.store (i32.add (local.get $segments) (i32.const 8)) (i32.const 32))
-             (i32.store (i32.add (local.get $segments) (i32.const 12)) (i32.const 3))
-             (i32.const 64)"
-        ),
-    )
-}
 
 #[test]
 fn the_example_names_the_tenant() {
@@ -90,7 +72,7 @@ fn many_threads_ask_at_once() {
 
 #[test]
 fn without_a_folder_there_are_no_plugins() {
-    let host = understudy_plugin_host::PluginHost::load(std::path::Path::new("no/such/folder"));
+    let host = understudy_plugin_host::PluginHost::load(std::path::Path::new("no/such/folder"), Options::default());
     assert!(host.list().is_empty());
-    assert_eq!(host.normalize("GET", &["a"]), None);
+    assert_eq!(host.current().normalize("GET", &["a"]), None);
 }

@@ -1,6 +1,6 @@
 //! Files that cannot be used: each is listed with its reason and harms no other.
 
-use understudy_plugin_host::PluginState;
+use understudy_plugin_host::{Options, PluginState};
 
 use crate::support::{Folder, described, guest, tenant_prefix};
 
@@ -95,7 +95,7 @@ fn other_files_and_folders_are_no_plugins() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("README.md"), "text").unwrap();
     std::fs::create_dir(dir.path().join("folder.wasm")).unwrap();
-    let reports = understudy_plugin_host::PluginHost::load(dir.path()).list();
+    let reports = understudy_plugin_host::PluginHost::load(dir.path(), Options::default()).list();
     assert_eq!(reports.len(), 1);
     assert_eq!(reports[0].state, PluginState::Refused("it is not a regular file".to_owned()));
 }

@@ -112,7 +112,11 @@ fn after_enough_failures_in_a_row_a_plugin_is_switched_off() {
     }
     let report = folder.report();
     assert_eq!((report.calls, report.traps), (most, most));
-    assert_eq!(report.state, PluginState::SwitchedOff(format!("{most} calls in a row failed")));
+    assert_eq!(report.state.word(), "switched-off");
+    assert!(report.state.to_string().contains(&format!("{most} of {most} calls failed; the last one: it trapped")));
+    assert!(folder.host.set_enabled("a", true));
+    assert_eq!(folder.ask("GET", "a"), None);
+    assert_eq!((folder.report().calls, folder.report().state), (most + 1, PluginState::Active));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use wit_parser::Resolve;
 /// A plugin folder that lives as long as its host.
 pub(crate) struct Folder {
     pub(crate) host: PluginHost,
-    _dir: TempDir,
+    pub(crate) dir: TempDir,
 }
 
 impl Folder {
@@ -26,13 +26,24 @@ impl Folder {
         for (name, bytes) in files {
             std::fs::write(dir.path().join(name), bytes).unwrap();
         }
-        Self { host: PluginHost::load_with(dir.path(), options), _dir: dir }
+        Self { host: PluginHost::load(dir.path(), options.clone()), dir }
     }
 
     /// Asks for the template of `path`, joined again.
     pub(crate) fn ask(&self, method: &str, path: &str) -> Option<String> {
         let segments: Vec<&str> = path.split('/').collect();
-        self.host.normalize(method, &segments).map(|template| template.join("/"))
+        self.host.current().normalize(method, &segments).map(|said| said.what.join("/"))
+    }
+
+    /// Puts a file into the folder, all at once, and has the folder read again.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.dir.path().join(name), bytes).unwrap();
+        self.host.reload();
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        std::fs::remove_file(self.dir.path().join(name)).unwrap();
+        self.host.reload();
     }
 
     /// The report of the only plugin.
@@ -57,13 +68,29 @@ pub(crate) fn tenant_prefix(target: &str) -> Vec<u8> {
     read(&format!("{target}/plugin/tenant_prefix.wasm"))
 }
 
-/// The example of the SDK that panics when the method is `DELETE`.
-pub(crate) fn panics() -> Vec<u8> {
+/// Another of the examples, as its author would build it.
+pub(crate) fn example(name: &str) -> Vec<u8> {
+    const EXAMPLES: [&str; 5] = ["friday-checkout", "graphql-stand-in", "national-id", "payment-data", "quiet-meta"];
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
-        build(&["-p", "understudy-plugin-sdk", "--example", "panics", "--target", "wasm32-unknown-unknown"]);
+        let packages = EXAMPLES.iter().flat_map(|name| ["-p", name]);
+        build(&packages.chain(["--target", "wasm32-unknown-unknown"]).collect::<Vec<_>>());
     });
-    read("wasm32-unknown-unknown/plugin/examples/panics.wasm")
+    read(&format!("wasm32-unknown-unknown/plugin/{}.wasm", name.replace('-', "_")))
+}
+
+/// The example of the SDK that panics when the method is `DELETE`.
+pub(crate) fn panics() -> Vec<u8> {
+    sdk_example("panics")
+}
+
+/// One of the examples of the SDK, which are also what `understudy plugin new` writes.
+pub(crate) fn sdk_example(name: &str) -> Vec<u8> {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        build(&["-p", "understudy-plugin-sdk", "--examples", "--target", "wasm32-unknown-unknown"]);
+    });
+    read(&format!("wasm32-unknown-unknown/plugin/examples/{}.wasm", name.replace('-', "_")))
 }
 
 /// A core module around the body of `normalize`, described as a plugin like wit-bindgen does it.
@@ -90,13 +117,64 @@ pub(crate) fn guest(items: &str, body: &str) -> Vec<u8> {
     ))
 }
 
+/// Names the second segment `{a}` (or whatever letter is given), when there are two.
+pub(crate) fn names_the_second(letter: char) -> Vec<u8> {
+    let name = letter as u32;
+    guest(
+        r#"(data (i32.const 32) "{_}")"#,
+        &format!(
+            "(i32.store8 (i32.const 33) (i32.const {name}))
+             (if (i32.ne (local.get $count) (i32.const 2)) (then (return (i32.const 16))))
+             (i32.store (i32.const 64) (i32.const 1))
+             (i32.store (i32.const 68) (local.get $segments))
+             (i32.store (i32.const 72) (i32.const 2))
+             (i32.store (i32.add (local.get $segments) (i32.const 8)) (i32.const 32))
+             (i32.store (i32.add (local.get $segments) (i32.const 12)) (i32.const 3))
+             (i32.const 64)"
+        ),
+    )
+}
+
 pub(crate) fn described(wat: &str) -> Vec<u8> {
+    described_as("normalizer-plugin", wat)
+}
+
+fn described_as(world: &str, wat: &str) -> Vec<u8> {
     let mut module = wat::parse_str(wat).unwrap();
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(workspace().join("plugins/wit")).unwrap();
-    let world = resolve.select_world(&[package], Some("normalizer-plugin")).unwrap();
+    let world = resolve.select_world(&[package], Some(world)).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     module
+}
+
+/// The same for another hook: `functions` are its exports, with `$name` for what their names begin with.
+pub(crate) fn guest_with(hook: &str, items: &str, functions: &str) -> Vec<u8> {
+    let functions = functions.replace("$name", &format!("understudy:plugin/{hook}@0.1.0"));
+    described_as(
+        &format!("{hook}-plugin"),
+        &format!(
+            r#"(module
+                (memory (export "memory") 4)
+                (global $free (mut i32) (i32.const 4096))
+                (func (export "cabi_realloc") (param i32 i32 i32) (param $size i32) (result i32)
+                    (local $at i32)
+                    (local.set $at (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
+                    (global.set $free (i32.and (i32.add (local.get $at) (local.get $size)) (i32.const 0x1ffff)))
+                    (local.get $at))
+                {items}
+                {functions})"#
+        ),
+    )
+}
+
+/// A chaos policy that is concerned with everything and decides so. 16 holds "no fault".
+pub(crate) fn chaos(items: &str, decide: &str) -> Vec<u8> {
+    let functions = format!(
+        r#"(func (export "$name#concerns") (param i32 i32 i32 i32) (result i32) (i32.const 1))
+           (func (export "$name#decide") (param i32 i32 i32 i32 i32 i32 i32 i64 i64) (result i32) {decide})"#
+    );
+    guest_with("chaos-policy", items, &functions)
 }
 
 /// In a target folder of its own, for the cargo that runs this test may hold the lock of the usual one.

@@ -117,7 +117,7 @@ fn combine(into: &mut Map<String, Value>, part: Value) {
 }
 
 /// A value that fits a plain schema, with all its optional members. `told` takes the document's examples where it has them.
-pub(super) fn make(generator: &mut Generator, schema: &Value, name: &str, told: bool) -> Value {
+pub(super) fn make(generator: &mut Generator<'_>, schema: &Value, name: &str, told: bool) -> Value {
     let fits = |example: &&Value| schema.get("type").is_none_or(|kind| kind_fits(kind, example));
     if let Some(example) = schema.get("example").filter(|_| told).filter(fits) {
         return example.clone();

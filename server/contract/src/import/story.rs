@@ -35,7 +35,7 @@ struct Pool {
 }
 
 pub(super) struct Story {
-    generator: Generator,
+    generator: Generator<'static>,
     /// By the path in front of the id.
     pools: BTreeMap<String, Pool>,
     /// What every path parameter without a pool is, by the template up to it.
@@ -442,7 +442,7 @@ fn key_of(schema: &Value, examples: &[Value], parameter: &str, parent: &str) -> 
     scored.rev().max_by_key(|(score, _)| *score).map(|(_, name)| name.clone())
 }
 
-fn answer_of(generator: &mut Generator, content: &Content, told: bool) -> Value {
+fn answer_of(generator: &mut Generator<'_>, content: &Content, told: bool) -> Value {
     let example = content.examples.first().filter(|_| told).cloned();
     example.unwrap_or_else(|| make(generator, &content.schema, "", told))
 }

@@ -69,7 +69,8 @@ fn from_schema(endpoint: &Endpoint, call: &Call, context: &Context<'_>) -> Answe
     let (mut headers, mut body) = (Headers::default(), Bytes::new());
     if let Some(json) = response.bodies.iter().find(|body| body.has_schema()) {
         let seed = hash(&[&call.path, &context.seed.to_string()]);
-        let mut value = Generator::new(seed, context.now_ms).value(&json.schema(), "");
+        let maker = context.maker(endpoint, &[&call.path]);
+        let mut value = Generator::new(seed, context.now_ms).asking(maker).value(&json.schema(), "");
         if let (Some(id), Some(own)) = (call.params.last(), value.get_mut("id")) {
             *own =
                 id.parse::<i64>().ok().filter(|_| own.is_number()).map_or_else(|| Value::from(id.clone()), Value::from);
@@ -250,6 +251,7 @@ impl<'a> Play<'a> {
             params: &self.rule.params,
             now_ms: i64::try_from(self.context.now_ms).unwrap_or(i64::MAX),
             seed: self.context.seed,
+            maker: self.context.maker(self.endpoint, &[&self.state.answers.to_string()]),
         };
         match &self.rule.effect {
             Effect::Create { class, plan } => {
@@ -305,7 +307,15 @@ impl<'a> Play<'a> {
 
     /// A row in place of one that was never seen.
     fn imagine(&self, id: &RowId) -> Option<Row> {
-        if self.state.world.row(id).is_some() || id.1.is_empty() { None } else { imagined(self.state, id) }
+        if self.state.world.row(id).is_some() || id.1.is_empty() {
+            return None;
+        }
+        let mut row = imagined(self.state, id)?;
+        let class = &self.behaviour.classes.all[id.0].name;
+        if let Some(maker) = self.context.maker(self.endpoint, &[class, &id.1]) {
+            maker.remake(&mut row.fields, &id.1);
+        }
+        Some(row)
     }
 
     fn render(&mut self, done: &Done, who: Option<&str>) -> Answer {
@@ -323,7 +333,11 @@ impl<'a> Play<'a> {
         };
         let mut answer = replay(sample, self.call);
         let seed = hash(&[&self.call.path, &self.context.seed.to_string()]);
-        let mut completion = Completion::of(self.endpoint, sample, Generator::new(seed, self.context.now_ms));
+        let mut completion = Completion::of(
+            self.endpoint,
+            sample,
+            Generator::new(seed, self.context.now_ms).asking(self.context.maker(self.endpoint, &[&self.call.path])),
+        );
         // What is added to a new row belongs to it from now on; one that the twin wrote earlier is as it should be.
         let is_new = done.created || matches!(rule.effect, Effect::Create { .. });
         let as_written = |id: &RowId| self.state.written.contains(id);

@@ -18,13 +18,13 @@ const MAX_DEPTH: u32 = 12;
 pub(super) struct Completion<'a> {
     schema: Option<&'a Schema>,
     like: Option<&'a Value>,
-    completing: Completing,
+    completing: Completing<'a>,
     pub(super) count: usize,
 }
 
 impl<'a> Completion<'a> {
     /// For answers as the sample is one.
-    pub(super) fn of(endpoint: &'a Endpoint, sample: &'a Sample, generator: Generator) -> Self {
+    pub(super) fn of(endpoint: &'a Endpoint, sample: &'a Sample, generator: Generator<'a>) -> Self {
         let response = endpoint.operation.responses.get(&sample.status);
         let bodies =
             response.zip(sample.headers.media_type()).and_then(|(response, kind)| response.bodies.kept.get(&kind));
@@ -55,11 +55,11 @@ impl<'a> Completion<'a> {
     }
 }
 
-struct Completing {
-    generator: Generator,
+struct Completing<'a> {
+    generator: Generator<'a>,
 }
 
-impl Completing {
+impl Completing<'_> {
     fn value(&mut self, schema: &Schema, value: &mut Value, like: Option<&Value>, name: &str, depth: u32) -> usize {
         if depth > MAX_DEPTH {
             return 0;

@@ -7,20 +7,30 @@ use fake::rand::rngs::ChaCha8Rng;
 use fake::rand::{Rng, RngExt, SeedableRng};
 use serde_json::{Map, Value};
 
+use super::maker::Maker;
 use super::value::{TimeForm, Zone, same_shape, write_time};
 
 /// Deeper than this a schema gives nulls: schemas may refer to themselves.
 const MAX_DEPTH: usize = 12;
 
 /// Makes values; the same seed makes the same ones.
-pub(crate) struct Generator {
+pub(crate) struct Generator<'a> {
     rng: ChaCha8Rng,
     now_ms: i64,
+    maker: Option<Maker<'a>>,
+    /// Where the next value stands.
+    pointer: String,
 }
 
-impl Generator {
+impl<'a> Generator<'a> {
     pub(crate) fn new(seed: u64, now_ms: u64) -> Self {
-        Self { rng: ChaCha8Rng::seed_from_u64(seed), now_ms: i64::try_from(now_ms).unwrap_or(i64::MAX) }
+        let now_ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
+        Self { rng: ChaCha8Rng::seed_from_u64(seed), now_ms, maker: None, pointer: String::new() }
+    }
+
+    /// Asks somebody else first.
+    pub(super) fn asking(self, maker: Option<Maker<'a>>) -> Self {
+        Self { maker, ..self }
     }
 
     /// A value that fits a JSON Schema 2020-12 as this crate writes them: `type`, `enum`, `const`, `properties`,
@@ -69,7 +79,8 @@ impl Generator {
         let mut out = Map::new();
         for (name, inner) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
             if is_required(name) || self.rng.random_bool(0.5) {
-                out.insert(name.clone(), self.at_depth(inner, name, depth + 1));
+                let value = self.member(inner, name, &out, depth);
+                out.insert(name.clone(), value);
             }
         }
         if let Some(inner) = schema.get("additionalProperties").filter(|inner| inner.is_object()) {
@@ -79,13 +90,32 @@ impl Generator {
         Value::Object(out)
     }
 
+    /// Asks the maker, if there is one, about members that hold a text or a number.
+    fn member(&mut self, schema: &Value, name: &str, siblings: &Map<String, Value>, depth: usize) -> Value {
+        let len = self.pointer.len();
+        self.pointer.push('/');
+        self.pointer.push_str(name);
+        let is_leaf = matches!(type_of(schema), "string" | "integer" | "number") && schema.get("const").is_none();
+        let made = self.maker.filter(|_| is_leaf).and_then(|maker| maker.value(&self.pointer, name, schema, siblings));
+        let value = made.unwrap_or_else(|| self.at_depth(schema, name, depth + 1));
+        self.pointer.truncate(len);
+        value
+    }
+
     fn array(&mut self, schema: &Value, field: &str, depth: usize) -> Value {
         let Some(items) = schema.get("items").filter(|items| items.is_object()) else { return Value::Array(vec![]) };
         let bound = |name: &str| schema.get(name).and_then(Value::as_u64);
         let least = bound("minItems").unwrap_or(1).min(20);
         let most = bound("maxItems").unwrap_or(3).clamp(least, least + 5);
         let length = self.rng.random_range(least..=most);
-        Value::Array((0..length).map(|_| self.at_depth(items, field, depth + 1)).collect())
+        let len = self.pointer.len();
+        let value = |i| {
+            self.pointer.push_str(&format!("/{i}"));
+            let value = self.at_depth(items, field, depth + 1);
+            self.pointer.truncate(len);
+            value
+        };
+        Value::Array((0..length).map(value).collect())
     }
 
     fn integer(&mut self, schema: &Value) -> i64 {

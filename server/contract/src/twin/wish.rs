@@ -112,7 +112,8 @@ fn shaped(endpoint: &Endpoint, call: &Call, status: u16, context: &Context<'_>) 
         let said = body.sample().map(|text| Bytes::copy_from_slice(text.as_bytes()));
         bytes = said.unwrap_or_else(|| {
             let seed = hash(&[&call.path, &context.seed.to_string()]);
-            let value = Generator::new(seed, context.now_ms).value(&body.schema(), "");
+            let maker = context.maker(endpoint, &[&call.path]);
+            let value = Generator::new(seed, context.now_ms).asking(maker).value(&body.schema(), "");
             serde_json::to_vec(&value).unwrap_or_default().into()
         });
     }

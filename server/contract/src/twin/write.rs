@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::behaviour::{Behaviour, FieldPlan, IdRule, Otherwise, Plan};
+use super::maker::{Maker, type_word};
 use super::template::Slots;
 use super::trace::Call;
 use super::value::{
@@ -18,6 +19,7 @@ pub(super) struct Writing<'a> {
     pub(super) params: &'a [Option<usize>],
     pub(super) now_ms: i64,
     pub(super) seed: u64,
+    pub(super) maker: Option<Maker<'a>>,
 }
 
 impl Writing<'_> {
@@ -235,6 +237,14 @@ impl Writing<'_> {
 
     /// One of the values seen; texts that never repeated are made anew in the same shape.
     fn drawn(&self, state: &State, name: &str, values: &[Value]) -> Value {
+        let asked = self.maker.zip(values.first());
+        let made = asked.and_then(|(maker, like)| {
+            let schema = serde_json::json!({ "type": type_word(like) });
+            maker.value(&format!("/{name}"), name, &schema, &Map::new())
+        });
+        if let Some(made) = made {
+            return made;
+        }
         let seed = hash(&[name, &self.seed.to_string(), &state.answers.to_string()]);
         let Some(value) = values.get(usize::try_from(seed % values.len().max(1) as u64).unwrap_or(0)) else {
             return Value::Null;

@@ -100,6 +100,6 @@ pub(crate) fn play(
         behaviour,
         state,
         request,
-        &Context { now_ms: 1_760_000_000_000, seed: 1, min_confidence: 0.0, mint: &mint },
+        &Context { now_ms: 1_760_000_000_000, seed: 1, min_confidence: 0.0, mint: &mint, make: None },
     )
 }
