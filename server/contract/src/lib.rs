@@ -9,6 +9,7 @@
 mod decide;
 pub mod drift;
 pub mod exchange;
+mod graphql;
 mod hash;
 mod headers;
 pub mod import;

@@ -6,7 +6,7 @@ use crate::operation::Operation;
 use crate::provenance::{AS_LOCATION, Shown};
 use crate::sketch::{Absorb, Bounded};
 use crate::trie::{self, Node, Shape};
-use crate::{Contract, Exchange, Request, Rules, token};
+use crate::{Contract, Exchange, Request, Rules, graphql, token};
 
 /// Paths that were only ever not found; scanners make many of them.
 const MAX_MISSING: usize = 1024;
@@ -76,7 +76,10 @@ impl Model {
             Some(template) => self.root.at_template(template, request.path()),
             None => self.root.at(request.path(), &rules.apart(request.path())),
         };
-        let operation = node.operations.entry(&request.method);
+        let operation = match graphql::operation(request) {
+            Some(name) => node.graphql.entry(&name),
+            None => node.operations.entry(&request.method),
+        };
         if response.status < 400 {
             operation.learn(exchange, &mut self.shown);
         } else {

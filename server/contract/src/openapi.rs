@@ -1,5 +1,6 @@
 //! The contract as an OpenAPI 3.1 document.
 
+mod graphql;
 mod shared;
 
 use serde_json::{Map, Value, json};
@@ -26,7 +27,11 @@ pub fn document(contract: &Contract, options: &Options) -> Value {
     let mut paths = Map::new();
     for endpoint in contract.endpoints().iter().filter(|endpoint| METHODS.contains(&endpoint.method.as_str())) {
         let item = paths.entry(endpoint.template.clone()).or_insert_with(|| json!({}));
-        item[endpoint.method.to_ascii_lowercase()] = operation(endpoint, options);
+        let place = &mut item[endpoint.method.to_ascii_lowercase()];
+        match &endpoint.graphql {
+            Some(name) => graphql::join(place, name, operation(endpoint, options)),
+            None => *place = operation(endpoint, options),
+        }
     }
     let servers: Vec<Value> = options.servers.iter().map(|url| json!({ "url": url })).collect();
     let mut document = json!({ "openapi": "3.1.0", "info": { "title": options.title, "version": "1" } });

@@ -19,7 +19,7 @@ pub(crate) fn endpoints(model: &Model, rules: &Rules) -> Vec<Endpoint> {
     let mut resolver = Resolver { model, rules, outlines: Outlines::default(), path: Vec::new(), out: Vec::new() };
     resolver.resolve(&[&model.root]);
     resolver.out.retain(|endpoint| !rules.hides(&endpoint.id));
-    resolver.out.sort_by(|a, b| (&a.template, &a.method).cmp(&(&b.template, &b.method)));
+    resolver.out.sort_by(|a, b| (&a.template, &a.method, &a.graphql).cmp(&(&b.template, &b.method, &b.graphql)));
     resolver.out
 }
 
@@ -230,19 +230,22 @@ impl<'m> Resolver<'m> {
 
     /// Makes endpoints of the operations at a node.
     fn emit(&mut self, nodes: &[&'m Node]) {
-        let mut operations: BTreeMap<&str, Operation> = BTreeMap::new();
+        let mut operations: BTreeMap<(&str, Option<&str>), Operation> = BTreeMap::new();
         for node in nodes {
-            for (method, operation) in &node.operations.kept {
-                operations.entry(method).or_default().absorb(operation);
+            let plain = node.operations.kept.iter().map(|(method, operation)| ((method.as_str(), None), operation));
+            let named = node.graphql.kept.iter().map(|(name, operation)| (("POST", Some(name.as_str())), operation));
+            let others = node.graphql.rest.iter().map(|rest| (("POST", None), &**rest));
+            for (key, operation) in plain.chain(named).chain(others) {
+                operations.entry(key).or_default().absorb(operation);
             }
         }
-        for (method, operation) in operations {
-            let endpoint = self.endpoint(method, operation);
+        for ((method, graphql), operation) in operations {
+            let endpoint = self.endpoint(method, graphql, operation);
             self.out.push(endpoint);
         }
     }
 
-    fn endpoint(&self, method: &str, operation: Operation) -> Endpoint {
+    fn endpoint(&self, method: &str, graphql: Option<&str>, operation: Operation) -> Endpoint {
         let (mut segments, mut suffixes, mut all_values, mut taken) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (n, step) in self.path.iter().enumerate() {
             match step {
@@ -259,7 +262,7 @@ impl<'m> Resolver<'m> {
                 }
             }
         }
-        Endpoint::new(method, segments, suffixes, all_values, operation)
+        Endpoint::new((method, graphql), segments, suffixes, all_values, operation)
     }
 
     fn literal_before(&self, n: usize) -> Option<&'m str> {

@@ -16,6 +16,8 @@ use crate::token::{self, Kind};
 const MAX_LITERALS: usize = 256;
 /// Methods are the client's to choose.
 const MAX_METHODS: usize = 16;
+/// GraphQL operations of one path, by their names; those past it share what is learned of `POST`.
+const MAX_GRAPHQL: usize = 256;
 /// Names that rules may give to one position.
 const MAX_NAMES: usize = 8;
 /// Deeper paths share what is at this depth.
@@ -24,6 +26,9 @@ pub(crate) const MAX_DEPTH: usize = 24;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Node {
     pub(crate) operations: Bounded<Operation, MAX_METHODS>,
+    /// What GraphQL requests asked for, by the names of their operations.
+    #[serde(default)]
+    pub(crate) graphql: Bounded<Operation, MAX_GRAPHQL>,
     pub(crate) literals: Bounded<Node, MAX_LITERALS>,
     pub(crate) shapes: BTreeMap<Shape, Group>,
     /// Parameters by rule.
@@ -120,6 +125,7 @@ impl Node {
 impl Absorb for Node {
     fn absorb(&mut self, other: &Self) {
         self.operations.absorb(&other.operations);
+        self.graphql.absorb(&other.graphql);
         self.literals.absorb(&other.literals);
         absorb_map(&mut self.shapes, &other.shapes);
         self.named.absorb(&other.named);

@@ -12,7 +12,7 @@ use crate::model::Model;
 use crate::operation::{Bodies, Operation};
 use crate::schema::{Schema, render};
 use crate::sketch::{Absorb, Values};
-use crate::{Rules, hash, templates};
+use crate::{Request, Rules, hash, templates};
 
 use index::Index;
 
@@ -41,6 +41,8 @@ pub struct Contract {
     endpoints: Vec<Endpoint>,
     by_id: HashMap<String, usize>,
     index: Index,
+    /// GraphQL operations by method and template, then by name.
+    siblings: HashMap<(String, String), HashMap<String, usize>>,
 }
 
 /// A method and a path template, with what was learned about them.
@@ -48,6 +50,8 @@ pub struct Contract {
 pub struct Endpoint {
     pub id: EndpointId,
     pub method: String,
+    /// The name of its GraphQL operation, when it is one of those that share a path.
+    pub graphql: Option<String>,
     /// For example `/users/{id}`; parameter names are unique within a template.
     pub template: String,
     pub segments: Vec<Segment>,
@@ -277,7 +281,18 @@ impl Contract {
     pub(crate) fn of(model: &Model, rules: &Rules) -> Self {
         let mut contract = Self::default();
         for endpoint in templates::endpoints(model, rules) {
-            contract.index.put(&endpoint, contract.endpoints.len());
+            // The plain endpoint of a path comes first, and is what a path alone leads to.
+            match &endpoint.graphql {
+                Some(name) => {
+                    let key = (endpoint.method.clone(), endpoint.template.clone());
+                    let last = contract.endpoints.last();
+                    if last.is_none_or(|last| (&last.method, &last.template) != (&key.0, &key.1)) {
+                        contract.index.put(&endpoint, contract.endpoints.len());
+                    }
+                    contract.siblings.entry(key).or_default().insert(name.clone(), contract.endpoints.len());
+                }
+                None => contract.index.put(&endpoint, contract.endpoints.len()),
+            }
             contract.by_id.insert(endpoint.id.0.clone(), contract.endpoints.len());
             contract.endpoints.push(endpoint);
         }
@@ -312,11 +327,26 @@ impl Contract {
         let found = self.index.find(method, path)?;
         Some(Match { endpoint: &self.endpoints[found.endpoint], parameters: found.parameters })
     }
+
+    /// The same for a whole request: where GraphQL operations share the path, the one that it asks for.
+    #[must_use]
+    pub fn find_request<'a>(&'a self, request: &'a Request) -> Option<Match<'a>> {
+        let mut found = self.find(&request.method, request.path())?;
+        let siblings = self.siblings.get(&(found.endpoint.method.clone(), found.endpoint.template.clone()));
+        if let Some(siblings) = siblings
+            && let Some(name) = crate::graphql::operation(request)
+            && let Some(at) = siblings.get(&name)
+        {
+            found.endpoint = &self.endpoints[*at];
+        }
+        Some(found)
+    }
 }
 
 impl Endpoint {
+    /// `kind` is the method, and the GraphQL operation when it is one.
     pub(crate) fn new(
-        method: &str,
+        (method, graphql): (&str, Option<&str>),
         segments: Vec<Segment>,
         suffixes: Vec<String>,
         values: Vec<Values>,
@@ -340,9 +370,13 @@ impl Endpoint {
         if segments.is_empty() || operation.slashes * 2 > operation.requests {
             template.push('/');
         }
+        if let Some(name) = graphql {
+            anonymous.extend([" ", name]);
+        }
         let mut endpoint = Self {
             id: EndpointId::of(method, &anonymous),
             method: method.to_owned(),
+            graphql: graphql.map(str::to_owned),
             template,
             segments,
             requests: 0,

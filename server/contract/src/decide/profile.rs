@@ -48,6 +48,9 @@ impl Profile {
         for (method, operation) in &node.operations.kept {
             self.add(method, operation.requests as f64, &outlines.of(operation), tail);
         }
+        for operation in node.graphql.kept.values() {
+            self.add("POST", operation.requests as f64, &outlines.of(operation), tail);
+        }
         if tail.len() == MAX_DEPTH {
             return;
         }

@@ -213,6 +213,7 @@ mod tests {
         Endpoint {
             id: super::super::EndpointId::of(method, template),
             method: method.to_owned(),
+            graphql: None,
             template: template.to_owned(),
             segments,
             requests: 0,
