@@ -6,6 +6,7 @@
 //! This crate has no IO, no clock and no randomness of its own: times and seeds arrive as arguments. That makes it
 //! exact to test and lets it run anywhere. Redaction happened before an exchange gets here.
 
+mod conduct;
 mod decide;
 pub mod drift;
 pub mod exchange;

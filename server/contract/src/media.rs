@@ -1,8 +1,7 @@
 //! What a body teaches, by its media type.
 
 use crate::schema::Schema;
-use crate::schema::read::{self, Listener};
-use crate::schema::room::Admit;
+use crate::schema::read::{self, Reader};
 
 /// Parts of a form that are looked at.
 const MAX_PARTS: usize = 256;
@@ -44,34 +43,38 @@ pub(crate) fn read(
     content_type: &str,
     content: Content,
     bytes: &[u8],
-    room: &mut dyn Admit,
-    listener: &mut dyn Listener,
+    reader: &mut Reader<'_>,
 ) -> bool {
     match content {
-        Content::Json => read::json(schema, bytes, room, listener),
-        Content::Lines => lines(schema, bytes, room, listener),
+        Content::Json => reader.json(schema, bytes),
+        Content::Lines => lines(schema, bytes, reader),
         Content::Form => {
-            read::pairs(schema, form_urlencoded::parse(bytes), room);
+            read::pairs(schema, form_urlencoded::parse(bytes), reader);
             true
         }
-        Content::Multipart => multipart(schema, content_type, bytes, room),
+        Content::Multipart => multipart(schema, content_type, bytes, reader),
         Content::Opaque => false,
     }
 }
 
 /// Every line is one value of the same schema; RFC 7464 puts a record separator before each.
-fn lines(schema: &mut Schema, bytes: &[u8], room: &mut dyn Admit, listener: &mut dyn Listener) -> bool {
+fn lines(schema: &mut Schema, bytes: &[u8], reader: &mut Reader<'_>) -> bool {
     let texts = bytes.split(|b| matches!(b, b'\n' | 0x1e)).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
-    let read = texts.map(|line| read::json(schema, line, room, listener));
+    let read = texts.map(|line| reader.json(schema, line));
     read.fold(None, |all, one| Some(all.unwrap_or(true) && one)).unwrap_or(false)
 }
 
 /// RFC 7578. Of a file its size is learned, and nothing else.
-fn multipart(schema: &mut Schema, content_type: &str, bytes: &[u8], room: &mut dyn Admit) -> bool {
+fn multipart(
+    schema: &mut Schema,
+    content_type: &str,
+    bytes: &[u8],
+    Reader { room, at_ms, .. }: &mut Reader<'_>,
+) -> bool {
     let Some(boundary) = parameter(content_type, "boundary") else { return false };
     let parts: Vec<Part<'_>> = parts(bytes, &boundary).take(MAX_PARTS).collect();
     let objects = schema.objects.get_or_insert_default();
-    let mut reading = objects.fields.begin();
+    let mut reading = objects.fields.begin(*at_ms);
     for part in &parts {
         let Some(field) = objects.fields.entry(&mut reading, &part.name, |name| room.take(0, name)) else { continue };
         match std::str::from_utf8(part.content).ok().filter(|_| !part.file) {
@@ -149,7 +152,16 @@ mod tests {
         let media_type = content_type.split(';').next().unwrap();
         let mut room = Room::<64>::default();
         let content = Content::of(media_type);
-        assert!(read(&mut schema, content_type, content, body.as_bytes(), &mut room, &mut ()), "{content_type}");
+        assert!(
+            read(
+                &mut schema,
+                content_type,
+                content,
+                body.as_bytes(),
+                &mut Reader { room: &mut room, listener: &mut (), at_ms: 0 }
+            ),
+            "{content_type}"
+        );
         assert_eq!(render::schema(&schema).to_string(), expected);
     }
 
@@ -179,7 +191,12 @@ mod tests {
         );
         let mut schema = Schema::default();
         let mut room = Room::<64>::default();
-        assert!(multipart(&mut schema, "multipart/form-data; boundary=XX", body.as_bytes(), &mut room));
+        assert!(multipart(
+            &mut schema,
+            "multipart/form-data; boundary=XX",
+            body.as_bytes(),
+            &mut Reader { room: &mut room, listener: &mut (), at_ms: 0 }
+        ));
         assert!(!format!("{schema:?}").contains("SECRET"));
     }
 
@@ -187,9 +204,10 @@ mod tests {
     fn what_cannot_be_read_is_said() {
         let mut schema = Schema::default();
         let mut room = Room::<64>::default();
-        assert!(!read(&mut schema, "image/png", Content::of("image/png"), b"x", &mut room, &mut ()));
-        assert!(!read(&mut schema, "application/x-ndjson", Content::Lines, b"\n", &mut room, &mut ()));
-        assert!(!multipart(&mut schema, "multipart/form-data", b"--\r\n", &mut room));
+        let mut reader = Reader { room: &mut room, listener: &mut (), at_ms: 0 };
+        assert!(!read(&mut schema, "image/png", Content::of("image/png"), b"x", &mut reader));
+        assert!(!read(&mut schema, "application/x-ndjson", Content::Lines, b"\n", &mut reader));
+        assert!(!multipart(&mut schema, "multipart/form-data", b"--\r\n", &mut reader));
         assert_eq!(schema, Schema::default());
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::operation::Operation;
 use crate::provenance::{AS_LOCATION, Shown};
 use crate::sketch::{Absorb, Bounded};
-use crate::trie::{self, Node, Shape};
+use crate::trie::{self, Level, MAX_NODES, Node, Shape};
 use crate::{Contract, Exchange, Request, Rules, graphql, token};
 
 /// Paths that were only ever not found; scanners make many of them.
@@ -21,9 +21,34 @@ const FORMAT: u32 = 2;
 pub struct Model {
     exchanges: u64,
     pub(crate) root: Node,
+    #[serde(default)]
+    level: Level,
+    #[serde(skip)]
+    size: Size,
     /// Answers that say that there is nothing here. They prove no endpoint, and belong to one only if another answer does.
     pub(crate) missing: Bounded<Missing, MAX_MISSING>,
     pub(crate) shown: Shown,
+}
+
+/// How many nodes the trie has at most, once they were counted; says nothing about what was seen.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size(Option<usize>);
+
+impl PartialEq for Size {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// What bounds have cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// How coarsely paths are told apart, 0 for as finely as can be.
+    pub level: u8,
+    /// Requests whose path is told from others no more: it stood beside too many.
+    pub shared: u64,
+    /// Requests for what is not there that share one entry.
+    pub missing: u64,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -72,10 +97,12 @@ impl Model {
             self.missing(request).operation.learn(exchange, &mut ());
             return;
         }
+        let segments = trie::segments(request.path()).count();
         let node = match template {
-            Some(template) => self.root.at_template(template, request.path()),
-            None => self.root.at(request.path(), &rules.apart(request.path())),
+            Some(template) => self.root.at_template(template, request.path(), self.level),
+            None => self.root.at(request.path(), &rules.apart(request.path()), self.level),
         };
+        let new = node.is_empty();
         let operation = match graphql::operation(request) {
             Some(name) => node.graphql.entry(&name),
             None => node.operations.entry(&request.method),
@@ -85,6 +112,33 @@ impl Model {
         } else {
             operation.learn(exchange, &mut ());
         }
+        // Only what was never asked for can have made nodes.
+        if new {
+            self.fit(segments);
+        }
+    }
+
+    /// Keeps the trie within its bounds; at most so many nodes are new.
+    fn fit(&mut self, new: usize) {
+        self.size.0 = self.size.0.map(|size| size + new);
+        while self.size.0.is_none_or(|size| size > MAX_NODES) {
+            let size = self.root.count();
+            self.size.0 = Some(size);
+            if size <= MAX_NODES {
+                return;
+            }
+            let Some(level) = self.level.next() else { return };
+            self.level = level;
+            self.root.coarsen(level);
+            self.size.0 = None;
+        }
+    }
+
+    /// What was left out, or is told less finely, for want of room.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let missing = self.missing.rest.as_ref().map_or(0, |rest| rest.operation.requests);
+        Limits { level: self.level.number(), shared: self.root.shared(), missing }
     }
 
     fn missing(&mut self, request: &Request) -> &mut Missing {
@@ -109,6 +163,11 @@ impl Model {
     pub fn merge(&mut self, other: Self) {
         self.exchanges += other.exchanges;
         self.root.absorb(&other.root);
+        // Both may have grown past what either level tells.
+        self.level = self.level.max(other.level);
+        self.root.coarsen(self.level);
+        self.size.0 = None;
+        self.fit(0);
         self.missing.absorb(&other.missing);
         self.shown.absorb(&other.shown);
     }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::conduct::{Answers, Conduct};
 use crate::hash::hash;
 use crate::media::Content;
 use crate::schema::Schema;
-use crate::schema::read::{self, Listener};
-use crate::schema::room::{Admit, Room};
+use crate::schema::read::{self, Listener, Reader};
+use crate::schema::room::Room;
 use crate::sketch::{Absorb, Bounded, Durations, Span, absorb_map};
 use crate::{Body, Exchange, Headers, headers, media};
 
@@ -35,7 +36,9 @@ pub(crate) struct Operation {
     pub(crate) headers: Schema,
     pub(crate) cookies: Schema,
     pub(crate) request: Bounded<Bodies, MAX_MEDIA_TYPES>,
-    pub(crate) responses: BTreeMap<u16, Response>,
+    pub(crate) responses: BTreeMap<u16, Box<Response>>,
+    #[serde(default)]
+    pub(crate) conduct: Conduct,
     asked: Room<MAX_PARAMETERS>,
     sent: Room<MAX_REQUEST>,
     answered: Room<MAX_RESPONSE>,
@@ -45,6 +48,8 @@ pub(crate) struct Operation {
 pub(crate) struct Response {
     pub(crate) count: u64,
     pub(crate) latency: Durations,
+    #[serde(default)]
+    pub(crate) conduct: Answers,
     pub(crate) headers: Schema,
     pub(crate) bodies: Bounded<Bodies, MAX_MEDIA_TYPES>,
 }
@@ -63,20 +68,24 @@ pub(crate) struct Bodies {
 
 impl Operation {
     pub(crate) fn learn(&mut self, exchange: &Exchange, listener: &mut dyn Listener) {
-        let Exchange { request, response, .. } = exchange;
+        let Exchange { request, response, received_at_ms: at_ms, .. } = exchange;
+        let at_ms = *at_ms;
         self.requests += 1;
-        self.span.add(exchange.received_at_ms);
+        self.span.add(at_ms);
         self.slashes += u64::from(request.path().len() > 1 && request.path().ends_with('/'));
         self.authorized += u64::from(request.headers.get("authorization").is_some());
+        self.conduct.learn(request, at_ms);
         // What the API refused is no example of what it wants.
         if response.status < 400 {
             self.accepted += 1;
             let query = request.query().unwrap_or_default();
-            read::pairs(&mut self.query, form_urlencoded::parse(query.as_bytes()), &mut self.asked);
-            learn_headers(&mut self.headers, &request.headers, &mut self.asked);
+            let mut asked = Reader { room: &mut self.asked, listener: &mut (), at_ms };
+            read::pairs(&mut self.query, form_urlencoded::parse(query.as_bytes()), &mut asked);
+            learn_headers(&mut self.headers, &request.headers, &mut asked);
             let cookies = request.headers.get("cookie").into_iter().flat_map(headers::cookies);
-            read::names(&mut self.cookies, cookies.map(|name| (name, None)), &mut self.asked);
-            learn_body(&mut self.request, &request.headers, &request.body, &mut self.sent, &mut ());
+            read::names(&mut self.cookies, cookies.map(|name| (name, None)), &mut asked);
+            let mut sent = Reader { room: &mut self.sent, listener: &mut (), at_ms };
+            learn_body(&mut self.request, &request.headers, &request.body, &mut sent);
         }
         let seen = self.responses.entry(response.status).or_default();
         seen.count += 1;
@@ -84,8 +93,11 @@ impl Operation {
         if exchange.latency_us > 0 {
             seen.latency.add(exchange.latency_us);
         }
-        learn_headers(&mut seen.headers, &response.headers, &mut self.answered);
-        learn_body(&mut seen.bodies, &response.headers, &response.body, &mut self.answered, listener);
+        let size = (!response.body.truncated).then_some(response.body.bytes.len());
+        seen.conduct.learn(&response.headers, size);
+        let mut answered = Reader { room: &mut self.answered, listener, at_ms };
+        learn_headers(&mut seen.headers, &response.headers, &mut answered);
+        learn_body(&mut seen.bodies, &response.headers, &response.body, &mut answered);
         self.tidy();
     }
 
@@ -107,7 +119,7 @@ impl Operation {
     }
 
     pub(crate) fn successes(&self) -> impl Iterator<Item = &Response> {
-        self.responses.iter().filter(|(status, _)| (200..300).contains(*status)).map(|(_, response)| response)
+        self.responses.iter().filter(|(status, _)| (200..300).contains(*status)).map(|(_, response)| &**response)
     }
 
     /// About how much memory this takes, in bytes.
@@ -116,7 +128,7 @@ impl Operation {
             let each = |body: &Bodies| {
                 size_of::<Bodies>() + body.schema.heap_bytes() + body.sample.as_ref().map_or(0, |(_, text)| text.len())
             };
-            all.kept.values().chain(all.rest.as_deref()).map(each).sum()
+            all.all().map(each).sum()
         };
         let responses = self
             .responses
@@ -128,43 +140,30 @@ impl Operation {
 }
 
 fn schemas(bodies: &mut Bounded<Bodies, MAX_MEDIA_TYPES>) -> impl Iterator<Item = &mut Schema> {
-    bodies.kept.values_mut().chain(bodies.rest.as_deref_mut()).map(|body| &mut body.schema)
+    bodies.all_mut().map(|body| &mut body.schema)
 }
 
 /// Learns the fields that say something; of credentials only that they were there.
-fn learn_headers(into: &mut Schema, all: &Headers, room: &mut dyn Admit) {
+fn learn_headers(into: &mut Schema, all: &Headers, reader: &mut Reader<'_>) {
     let telling = all.0.iter().filter(|(name, _)| headers::is_telling(name));
     let kept = telling.map(|(name, value)| (name.as_str(), (!headers::is_secret(name)).then_some(value.as_str())));
-    read::names(into, kept, room);
+    read::names(into, kept, reader);
 }
 
-fn learn_body(
-    into: &mut Bounded<Bodies, MAX_MEDIA_TYPES>,
-    headers: &Headers,
-    body: &Body,
-    room: &mut dyn Admit,
-    listener: &mut dyn Listener,
-) {
+fn learn_body(into: &mut Bounded<Bodies, MAX_MEDIA_TYPES>, headers: &Headers, body: &Body, reader: &mut Reader<'_>) {
     if !body.bytes.is_empty() {
         let media_type = headers.media_type().unwrap_or_else(|| "application/octet-stream".to_owned());
         let content_type = headers.get("content-type").unwrap_or_default();
-        into.entry(&media_type).learn(&media_type, content_type, body, room, listener);
+        into.entry(&media_type).learn(&media_type, content_type, body, reader);
     }
 }
 
 impl Bodies {
-    fn learn(
-        &mut self,
-        media_type: &str,
-        content_type: &str,
-        body: &Body,
-        room: &mut dyn Admit,
-        listener: &mut dyn Listener,
-    ) {
+    fn learn(&mut self, media_type: &str, content_type: &str, body: &Body, reader: &mut Reader<'_>) {
         self.count += 1;
         self.bytes += body.bytes.len() as u64;
         let content = Content::of(media_type);
-        let read = !body.truncated && media::read(&mut self.schema, content_type, content, &body.bytes, room, listener);
+        let read = !body.truncated && media::read(&mut self.schema, content_type, content, &body.bytes, reader);
         if read && content != Content::Multipart && body.bytes.len() <= MAX_SAMPLE_BYTES {
             self.keep_sample(&body.bytes);
         }
@@ -197,6 +196,7 @@ impl Absorb for Operation {
         self.cookies.absorb(&other.cookies);
         self.request.absorb(&other.request);
         absorb_map(&mut self.responses, &other.responses);
+        self.conduct.absorb(&other.conduct);
         self.asked.absorb(&other.asked);
         self.sent.absorb(&other.sent);
         self.answered.absorb(&other.answered);
@@ -208,6 +208,7 @@ impl Absorb for Response {
     fn absorb(&mut self, other: &Self) {
         self.count += other.count;
         self.latency.absorb(&other.latency);
+        self.conduct.absorb(&other.conduct);
         self.headers.absorb(&other.headers);
         self.bodies.absorb(&other.bodies);
     }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::hash::hash;
-use crate::names;
 use crate::schema::read::Listener;
 use crate::sketch::Absorb;
 use crate::token::Kind;
@@ -62,11 +61,11 @@ impl Absorb for Shown {
 }
 
 impl Listener for Shown {
-    fn string(&mut self, field: &str, text: &str) {
+    fn string(&mut self, identifies: bool, text: &str, key: u64) {
         let fits = (1..=MAX_BYTES).contains(&text.len()) && !text.bytes().any(|b| b <= b' ' || b"/?#\\".contains(&b));
         // Forms that are parameters at first sight need no proof.
         if fits && Kind::of(text).is_none() {
-            self.add(text, if names::is_identifier(field) { AS_IDENTIFIER } else { AS_VALUE });
+            self.insert(key, if identifies { AS_IDENTIFIER } else { AS_VALUE });
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What was seen at one position of JSON documents, and below it.
 
 pub(crate) mod fields;
+pub(crate) mod pattern;
 pub(crate) mod read;
 pub(crate) mod render;
 pub(crate) mod room;
@@ -68,6 +69,8 @@ pub(crate) struct Strings {
     pub(crate) texts: Texts,
     #[serde(rename = "f")]
     pub(crate) formats: Formats,
+    #[serde(rename = "p")]
+    pub(crate) form: pattern::Form,
     #[serde(rename = "h")]
     pub(crate) longest: u32,
     /// Of no meaning while there is none.
@@ -161,7 +164,10 @@ impl Schema {
     /// About how much memory lies below, in bytes.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.numbers.as_ref().map_or(0, |_| size_of::<Numbers>())
-            + self.strings.as_ref().map_or(0, |strings| size_of::<Strings>() + strings.texts.heap_bytes())
+            + self
+                .strings
+                .as_ref()
+                .map_or(0, |strings| size_of::<Strings>() + strings.texts.heap_bytes() + strings.form.heap_bytes())
             + self.arrays.as_ref().map_or(0, |arrays| size_of::<Arrays>() + arrays.items.heap_bytes())
             + self.objects.as_ref().map_or(0, |objects| size_of::<Objects>() + objects.fields.heap_bytes())
     }
@@ -237,6 +243,7 @@ impl Strings {
         let new = self.texts.add(text, key);
         if new {
             self.formats.narrow(text);
+            self.form.add(text);
         }
         new
     }
@@ -250,6 +257,7 @@ impl Strings {
     pub(crate) fn add_secret(&mut self) {
         self.measure(0);
         self.formats = Formats::none();
+        self.form = pattern::Form::anything();
     }
 
     fn measure(&mut self, length: usize) {
@@ -272,6 +280,7 @@ impl Absorb for Strings {
         self.files += other.files;
         self.texts.absorb(&other.texts);
         self.formats.keep(other.formats);
+        self.form.absorb(&other.form);
     }
 }
 

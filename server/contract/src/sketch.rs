@@ -11,6 +11,12 @@ pub(crate) trait Absorb: Default {
     fn absorb(&mut self, other: &Self);
 }
 
+impl<T: Absorb> Absorb for Box<T> {
+    fn absorb(&mut self, other: &Self) {
+        T::absorb(self, other);
+    }
+}
+
 /// Enough to tell an enum (few values) from data (many), and to estimate how many there are within a fifth.
 const MAX_VALUES: usize = 32;
 /// Longer texts are prose: they count, and are not kept.
@@ -83,7 +89,8 @@ impl Absorb for Values {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(bound(serialize = "V: Serialize", deserialize = "V: Deserialize<'de>"))]
 pub(crate) struct Bounded<V, const MAX: usize> {
-    pub(crate) kept: BTreeMap<String, V>,
+    /// Boxed, because a map has room for eleven as soon as it has one.
+    pub(crate) kept: BTreeMap<String, Box<V>>,
     /// Keys whose rank is at or above it share `rest`.
     edge: Option<u64>,
     pub(crate) rest: Option<Box<V>>,
@@ -102,7 +109,7 @@ impl<V: Absorb, const MAX: usize> Bounded<V, MAX> {
             if self.edge.is_some_and(|edge| rank(key) >= edge) {
                 return self.rest.get_or_insert_default();
             }
-            self.kept.insert(key.to_owned(), V::default());
+            self.kept.insert(key.to_owned(), Box::default());
             if self.shrink(key) {
                 return self.rest.get_or_insert_default();
             }
@@ -110,19 +117,44 @@ impl<V: Absorb, const MAX: usize> Bounded<V, MAX> {
         self.kept.get_mut(key).expect("the key was found or put in above")
     }
 
+    /// The same while at most `limit` keys are kept.
+    pub(crate) fn entry_within(&mut self, key: &str, limit: usize) -> &mut V {
+        let known = self.kept.contains_key(key) || self.edge.is_some_and(|edge| rank(key) >= edge);
+        if !known && self.kept.len() >= limit {
+            self.entry(key);
+            self.limit(limit);
+        }
+        self.entry(key)
+    }
+
+    /// Moves the keys of the highest ranks to the rest until at most so many are left.
+    pub(crate) fn limit(&mut self, limit: usize) {
+        while self.kept.len() > limit && self.drop_last().is_some() {}
+    }
+
+    /// Every summary, the shared one too.
+    pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.kept.values_mut().map(|value| &mut **value).chain(self.rest.as_deref_mut())
+    }
+
+    /// The same to read.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &V> {
+        self.kept.values().map(|value| &**value).chain(self.rest.as_deref())
+    }
+
     /// Moves the key of the highest rank to the rest when there are too many; whether that was `key`.
     fn shrink(&mut self, key: &str) -> bool {
-        if self.kept.len() <= MAX {
-            return false;
-        }
-        let Some((edge, last)) = self.kept.keys().map(|key| (rank(key), key)).max() else {
-            return false;
-        };
+        self.kept.len() > MAX && self.drop_last().is_some_and(|last| last == key)
+    }
+
+    /// Moves the key of the highest rank to the rest; which that was.
+    fn drop_last(&mut self) -> Option<String> {
+        let (edge, last) = self.kept.keys().map(|key| (rank(key), key)).max()?;
         let last = last.clone();
         let gone = self.kept.remove(&last).unwrap_or_default();
         self.rest.get_or_insert_default().absorb(&gone);
         self.edge = Some(edge);
-        last == key
+        Some(last)
     }
 }
 

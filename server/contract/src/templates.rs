@@ -232,8 +232,8 @@ impl<'m> Resolver<'m> {
     fn emit(&mut self, nodes: &[&'m Node]) {
         let mut operations: BTreeMap<(&str, Option<&str>), Operation> = BTreeMap::new();
         for node in nodes {
-            let plain = node.operations.kept.iter().map(|(method, operation)| ((method.as_str(), None), operation));
-            let named = node.graphql.kept.iter().map(|(name, operation)| (("POST", Some(name.as_str())), operation));
+            let plain = node.operations.kept.iter().map(|(method, operation)| ((method.as_str(), None), &**operation));
+            let named = node.graphql.kept.iter().map(|(name, operation)| (("POST", Some(name.as_str())), &**operation));
             let others = node.graphql.rest.iter().map(|rest| (("POST", None), &**rest));
             for (key, operation) in plain.chain(named).chain(others) {
                 operations.entry(key).or_default().absorb(operation);

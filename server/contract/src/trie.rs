@@ -14,6 +14,8 @@ use crate::token::{self, Kind};
 
 /// Literals under one node that are told apart. Real APIs stay far below; slugs and scanners do not.
 const MAX_LITERALS: usize = 256;
+/// Nodes of a whole trie; a large API with slugs for ids has some thousand.
+pub(crate) const MAX_NODES: usize = 12_000;
 /// Methods are the client's to choose.
 const MAX_METHODS: usize = 16;
 /// GraphQL operations of one path, by their names; those past it share what is learned of `POST`.
@@ -30,7 +32,7 @@ pub(crate) struct Node {
     #[serde(default)]
     pub(crate) graphql: Bounded<Operation, MAX_GRAPHQL>,
     pub(crate) literals: Bounded<Node, MAX_LITERALS>,
-    pub(crate) shapes: BTreeMap<Shape, Group>,
+    pub(crate) shapes: BTreeMap<Shape, Box<Group>>,
     /// Parameters by rule.
     pub(crate) named: Bounded<Group, MAX_NAMES>,
     /// A plugin says that this is a literal.
@@ -38,6 +40,49 @@ pub(crate) struct Node {
     /// Its form makes it a value; when it came a person's rule kept it apart.
     #[serde(default)]
     pub(crate) apart: bool,
+}
+
+/// How finely paths are told apart. A trie that grows past [`MAX_NODES`] takes the next level, of which each tells less
+/// than the one before. All that a level tells follows from what finer ones tell, so it does not matter when it was taken;
+/// whether it is taken can depend on the order in which some ten thousand paths came, and on nothing else does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Level(u8);
+
+/// By level: literals under one node, and how deep nodes lie.
+const LEVELS: [(usize, usize); 10] = [
+    (MAX_LITERALS, MAX_DEPTH),
+    (128, MAX_DEPTH),
+    (64, MAX_DEPTH),
+    (32, MAX_DEPTH),
+    (16, 12),
+    (16, 8),
+    (8, 6),
+    (8, 5),
+    (8, 4),
+    (4, 3),
+];
+
+impl Level {
+    pub(crate) fn next(self) -> Option<Self> {
+        (usize::from(self.0) + 1 < LEVELS.len()).then_some(Self(self.0 + 1))
+    }
+
+    pub(crate) fn number(self) -> u8 {
+        self.0
+    }
+
+    fn limits(self) -> (usize, usize) {
+        LEVELS.get(usize::from(self.0)).copied().unwrap_or(LEVELS[LEVELS.len() - 1])
+    }
+
+    /// The shape of a segment as far as it is told: verbs behind identifiers are the client's to choose too.
+    fn tells(self, mut shape: Shape) -> Shape {
+        if self.0 > 2 && shape.suffix.starts_with(':') {
+            shape.suffix.clear();
+        }
+        shape
+    }
 }
 
 /// Segments of one form.
@@ -74,35 +119,99 @@ impl Shape {
 
 impl Node {
     /// The node of a raw path, made when it is new. The segments at the positions `apart` are not told by their form.
-    pub(crate) fn at(&mut self, path: &str, apart: &[usize]) -> &mut Self {
-        segments(path).enumerate().fold(self, |node, (n, segment)| {
+    pub(crate) fn at(&mut self, path: &str, apart: &[usize], level: Level) -> &mut Self {
+        let (literals, depth) = level.limits();
+        segments(path).take(depth).enumerate().fold(self, |node, (n, segment)| {
             if !apart.contains(&n) || Shape::of(segment).is_none() {
-                return node.below(segment);
+                return node.below(segment, level);
             }
-            let literal = node.literals.entry(segment);
+            let literal = node.literals.entry_within(segment, literals);
             literal.apart = true;
             literal
         })
     }
 
     /// The node below this one for a raw segment.
-    fn below(&mut self, segment: &str) -> &mut Self {
+    fn below(&mut self, segment: &str, level: Level) -> &mut Self {
         match Shape::of(segment) {
             Some((shape, value)) => {
-                let group = self.shapes.entry(shape).or_default();
+                let group = self.shapes.entry(level.tells(shape)).or_default();
                 group.values.add(&value);
                 &mut group.node
             }
-            None => self.literals.entry(segment),
+            None => self.literals.entry_within(segment, level.limits().0),
         }
+    }
+
+    /// Nothing was ever learned of it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.operations.kept.is_empty() && self.operations.rest.is_none() && self.graphql.kept.is_empty()
+    }
+
+    /// How many nodes lie below, this one counted.
+    pub(crate) fn count(&self) -> usize {
+        1 + self.children().map(Self::count).sum::<usize>()
+    }
+
+    /// Requests whose path is not told apart from others any more.
+    pub(crate) fn shared(&self) -> u64 {
+        let rest = self.literals.rest.as_deref().map_or(0, Self::requests);
+        let kept = self
+            .children()
+            .filter(|child| !self.literals.rest.as_deref().is_some_and(|rest| std::ptr::eq(rest, *child)));
+        rest + kept.map(Self::shared).sum::<u64>()
+    }
+
+    fn requests(&self) -> u64 {
+        let own = self.operations.all().chain(self.graphql.all()).map(|operation| operation.requests);
+        own.sum::<u64>() + self.children().map(Self::requests).sum::<u64>()
+    }
+
+    fn children(&self) -> impl Iterator<Item = &Self> {
+        let groups = self.shapes.values().map(|group| &**group).chain(self.named.all()).map(|group| &group.node);
+        self.literals.all().chain(groups)
+    }
+
+    /// Forgets what a level does not tell.
+    pub(crate) fn coarsen(&mut self, level: Level) {
+        self.coarsen_at(level, 0);
+    }
+
+    fn coarsen_at(&mut self, level: Level, depth: usize) {
+        let (literals, deepest) = level.limits();
+        if depth == deepest {
+            let below = Self {
+                literals: std::mem::take(&mut self.literals),
+                shapes: std::mem::take(&mut self.shapes),
+                named: std::mem::take(&mut self.named),
+                ..Self::default()
+            };
+            below.children().for_each(|child| child.gather(self));
+            return;
+        }
+        self.literals.limit(literals);
+        for (shape, group) in std::mem::take(&mut self.shapes) {
+            self.shapes.entry(level.tells(shape)).or_default().absorb(&group);
+        }
+        let groups =
+            self.shapes.values_mut().map(|group| &mut **group).chain(self.named.all_mut()).map(|group| &mut group.node);
+        self.literals.all_mut().chain(groups).for_each(|child| child.coarsen_at(level, depth + 1));
+    }
+
+    /// Adds all operations here and below to another node.
+    fn gather(&self, into: &mut Self) {
+        into.operations.absorb(&self.operations);
+        into.graphql.absorb(&self.graphql);
+        self.children().for_each(|child| child.gather(into));
     }
 
     /// The node of a template that a rule gave: `{name}` is a parameter, a segment that the rule left as it came is
     /// learned like any other, and what the rule wrote in its place is a literal.
-    pub(crate) fn at_template(&mut self, template: &[String], path: &str) -> &mut Self {
+    pub(crate) fn at_template(&mut self, template: &[String], path: &str, level: Level) -> &mut Self {
+        let (literals, depth) = level.limits();
         let mut raw = segments(path);
         let mut node = self;
-        for segment in template.iter().take(MAX_DEPTH) {
+        for segment in template.iter().take(depth) {
             let value = raw.next().unwrap_or_default();
             node = match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
                 Some(name) => {
@@ -110,9 +219,9 @@ impl Node {
                     group.values.add(&token::decode(value));
                     &mut group.node
                 }
-                None if segment == value => node.below(segment),
+                None if segment == value => node.below(segment, level),
                 None => {
-                    let literal = node.literals.entry(segment);
+                    let literal = node.literals.entry_within(segment, literals);
                     literal.fixed = true;
                     literal
                 }

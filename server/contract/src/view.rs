@@ -1,5 +1,6 @@
 //! The contract as requests and readers see it: immutable, compiled for matching.
 
+mod habits;
 mod index;
 
 use std::borrow::Cow;
@@ -17,6 +18,7 @@ use crate::{Request, Rules, hash, templates};
 use index::Index;
 
 pub use crate::schema::render::FieldView;
+pub use habits::{Carrier, Frequency, Paging, Size, StatusHabit};
 
 /// Names an endpoint for good: 16 hex digits of a hash over the method and the template without parameter names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -94,6 +96,9 @@ pub struct ParameterView {
     /// JSON Schema 2020-12.
     pub schema: Value,
     pub samples: Vec<String>,
+    /// In how many messages it was, and when first and last, in milliseconds since 1970.
+    pub count: u64,
+    pub seen_ms: (u64, u64),
 }
 
 /// Bodies of one media type as they were seen.
@@ -203,6 +208,8 @@ impl Endpoint {
                 required: true,
                 schema,
                 samples,
+                count: self.requests,
+                seen_ms: (self.first_seen_ms, self.last_seen_ms),
             });
         }
         out.extend(self.query());
@@ -226,6 +233,8 @@ impl Endpoint {
                 location: "query",
                 presence: (field.present as f64 / accepted.max(1) as f64).min(1.0),
                 required: field.present >= accepted && accepted >= render::REQUIRED_AFTER,
+                count: field.present,
+                seen_ms: (field.span.first_ms, field.span.last_ms),
                 schema: if repeated { serde_json::json!({ "type": "array", "items": one }) } else { one },
                 samples: render::samples(&field.schema),
             }
@@ -269,11 +278,13 @@ fn head_fields(location: &'static str, seen: &Schema, messages: u64) -> impl Ite
         presence: (field.present as f64 / messages.max(1) as f64).min(1.0),
         required: location == "header" && field.present >= messages && messages >= render::REQUIRED_AFTER_EVERYWHERE,
         schema: render::field_schema(field, name),
+        count: field.present,
+        seen_ms: (field.span.first_ms, field.span.last_ms),
         samples: render::samples(&field.schema),
     })
 }
 
-fn bodies(all: &std::collections::BTreeMap<String, Bodies>) -> impl Iterator<Item = BodyView<'_>> {
+fn bodies(all: &std::collections::BTreeMap<String, Box<Bodies>>) -> impl Iterator<Item = BodyView<'_>> {
     all.iter().map(|(media_type, bodies)| BodyView { media_type, bodies })
 }
 

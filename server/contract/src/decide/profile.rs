@@ -55,7 +55,7 @@ impl Profile {
             return;
         }
         let name = |token: &'n str| if super::is_data(model, &token::decode(token)) { "{}" } else { token };
-        let literals = node.literals.kept.iter().map(|(token, child)| (name(token), child));
+        let literals = node.literals.kept.iter().map(|(token, child)| (name(token), &**child));
         let shapes = node.shapes.values().map(|group| ("{}", &group.node));
         let named = node.named.kept.values().map(|group| ("{}", &group.node));
         let rest = node.literals.rest.iter().map(|rest| ("{}", &**rest));

@@ -18,6 +18,7 @@ pub(super) fn share(paths: &mut Map<String, Value>) -> Map<String, Value> {
     components.name_all(&folded);
     each_body(paths, &mut |_, schema| components.hoist(schema));
     components.named.extend(folded);
+    components.name_kinds(paths);
     components.named.into_iter().collect()
 }
 
@@ -103,6 +104,42 @@ impl Components {
             body["type"] = json!("object");
             self.named.insert(name, body);
         }
+    }
+
+    /// Gives names to kinds that a tag tells apart: a mapping leads to named schemas only (OpenAPI 3.1, section 4.8.25).
+    fn name_kinds(&mut self, paths: &mut Map<String, Value>) {
+        each_body(paths, &mut |_, schema| self.name_kinds_of(schema));
+        let mut looked_at = BTreeSet::new();
+        while let Some(name) = self.named.keys().find(|name| !looked_at.contains(*name)).cloned() {
+            let mut schema = self.named[&name].clone();
+            self.name_kinds_of(&mut schema);
+            self.named.insert(name.clone(), schema);
+            looked_at.insert(name);
+        }
+    }
+
+    fn name_kinds_of(&mut self, schema: &mut Value) {
+        for child in children_mut(schema) {
+            self.name_kinds_of(child);
+        }
+        let Some(tag) = schema.pointer("/discriminator/propertyName").and_then(Value::as_str).map(str::to_owned) else {
+            return;
+        };
+        let mut mapping = Map::new();
+        for kind in schema["oneOf"].as_array_mut().into_iter().flatten() {
+            let name = kind["$ref"].as_str().and_then(|to| to.rsplit('/').next()).map(str::to_owned);
+            let body = name.as_ref().and_then(|name| self.named.get(name)).unwrap_or(kind).clone();
+            let Some(value) = body["properties"][&tag]["enum"][0].as_str().map(str::to_owned) else { continue };
+            let name = name.unwrap_or_else(|| {
+                let wanted = pascal(&value);
+                let same = self.named.get(&wanted) == Some(&body);
+                if same { wanted } else { free(&wanted, &self.named.keys().cloned().collect()) }
+            });
+            *kind = reference(&name);
+            mapping.insert(value, kind["$ref"].clone());
+            self.named.insert(name, body);
+        }
+        schema["discriminator"]["mapping"] = Value::Object(mapping);
     }
 
     /// Finds objects that hold objects of their own kind under a name that these use for the same, and makes one named

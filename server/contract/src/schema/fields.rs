@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Kin, Schema};
-use crate::sketch::Absorb;
+use crate::names;
+use crate::sketch::{Absorb, Span};
 use crate::token::Kind;
 
 /// Which fields go together is learned of objects with at most so many.
@@ -37,11 +38,38 @@ pub(crate) struct Field {
     /// In how many objects it was.
     #[serde(rename = "p")]
     pub(crate) present: u64,
+    /// When it was first and last there.
+    #[serde(rename = "s")]
+    pub(crate) span: Span,
     #[serde(rename = "v")]
     pub(crate) schema: Schema,
+    #[serde(skip)]
+    role: Role,
     /// What the view knows from other places; no part of the summary.
     #[serde(skip)]
     pub(crate) kin: Option<Box<Kin>>,
+}
+
+/// Whether the name of a field tells one thing from another, once somebody asked; says nothing about what was seen.
+#[derive(Debug, Clone, Copy, Default)]
+struct Role(Option<bool>);
+
+impl PartialEq for Role {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Field {
+    /// Whether its name, which is `name`, tells one thing from another.
+    pub(crate) fn identifies(&mut self, name: &str) -> bool {
+        *self.role.0.get_or_insert_with(|| names::is_identifier(name))
+    }
+
+    fn meet(&mut self, at_ms: u64) {
+        self.present += 1;
+        self.span.add(at_ms);
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -121,11 +149,13 @@ pub(crate) struct Reading {
     order: Vec<u16>,
     /// The order is that of the object before.
     same: bool,
+    at_ms: u64,
 }
 
 impl Fields {
-    pub(crate) fn begin(&mut self) -> Reading {
-        Reading { same: true, ..Reading::default() }
+    /// `at_ms` is when the object was received.
+    pub(crate) fn begin(&mut self, at_ms: u64) -> Reading {
+        Reading { same: true, at_ms, ..Reading::default() }
     }
 
     /// The field of a key of the object that is being read, counted as present; `None` when it is left out: `room` says
@@ -143,7 +173,7 @@ impl Fields {
                 reading.same = false;
                 match self.find(name) {
                     Ok(at) => at,
-                    Err(_) if is_data(name) => return self.data(|| room(None)),
+                    Err(_) if is_data(name) => return self.data(reading.at_ms, || room(None)),
                     Err(_) if !room(Some(name)) => {
                         self.leave_out();
                         return None;
@@ -159,17 +189,21 @@ impl Fields {
         reading.order.push(at as u16);
         let field = &mut self.list[at].1;
         // A key can stand in an object twice.
-        field.present += u64::from(reading.first(at));
+        if reading.first(at) {
+            field.meet(reading.at_ms);
+        }
         Some(field)
     }
 
-    fn data(&mut self, room: impl FnOnce() -> bool) -> Option<&mut Field> {
+    fn data(&mut self, at_ms: u64, room: impl FnOnce() -> bool) -> Option<&mut Field> {
         if self.rest.is_none() && !room() {
             self.leave_out();
             return None;
         }
         let rest = self.rest.get_or_insert_default();
-        rest.present += 1;
+        rest.meet(at_ms);
+        // Keys that are data share no name.
+        rest.role = Role(None);
         Some(rest)
     }
 
@@ -325,6 +359,7 @@ impl Absorb for Fields {
             });
             // The presence comes last: until then, what the other side had is no past of this one.
             self.list[at].1.schema.absorb(&field.schema);
+            self.list[at].1.span.absorb(&field.span);
         }
         if other.cut {
             self.leave_out();
@@ -360,6 +395,7 @@ impl Fields {
 impl Absorb for Field {
     fn absorb(&mut self, other: &Self) {
         self.present += other.present;
+        self.span.absorb(&other.span);
         self.schema.absorb(&other.schema);
     }
 }
@@ -371,7 +407,7 @@ mod tests {
     fn of(objects: &[&[&str]]) -> Fields {
         let mut fields = Fields::default();
         for object in objects {
-            let mut reading = fields.begin();
+            let mut reading = fields.begin(0);
             for name in *object {
                 fields.entry(&mut reading, name, |_| true);
             }

@@ -8,35 +8,47 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use super::room::{Admit, MAX_DEPTH};
 use super::{Arrays, Schema, Type};
 use crate::hash::{combine, hash};
+use crate::names;
 
-/// Hears of every string under its field name, and of every key.
+/// Hears of every string.
 pub(crate) trait Listener {
-    fn string(&mut self, field: &str, text: &str);
+    /// `identifies` says that the nearest name above tells one thing from another; `key` is the hash of the text.
+    fn string(&mut self, identifies: bool, text: &str, key: u64);
 }
 
 impl Listener for () {
-    fn string(&mut self, _: &str, _: &str) {}
+    fn string(&mut self, _: bool, _: &str, _: u64) {}
 }
 
-/// Adds one JSON text to a summary; whether it was JSON. Text that is not leaves the summary as it was.
-pub(crate) fn json(schema: &mut Schema, bytes: &[u8], room: &mut dyn Admit, listener: &mut dyn Listener) -> bool {
-    if serde_json::from_slice::<IgnoredAny>(bytes).is_err() {
-        return false;
+/// What reading needs beside the text and the summary.
+pub(crate) struct Reader<'a> {
+    pub(crate) room: &'a mut dyn Admit,
+    pub(crate) listener: &'a mut dyn Listener,
+    /// When the message was received.
+    pub(crate) at_ms: u64,
+}
+
+impl Reader<'_> {
+    /// Adds one JSON text to a summary; whether it was JSON. Text that is not leaves the summary as it was.
+    pub(crate) fn json(&mut self, schema: &mut Schema, bytes: &[u8]) -> bool {
+        if serde_json::from_slice::<IgnoredAny>(bytes).is_err() {
+            return false;
+        }
+        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+        Position { schema, identifies: false, depth: 0, reader: self }.deserialize(&mut deserializer).is_ok()
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let mut reader = Reader { room, listener };
-    Position { schema, field: "", depth: 0, reader: &mut reader }.deserialize(&mut deserializer).is_ok()
 }
 
-struct Reader<'a> {
-    room: &'a mut dyn Admit,
-    listener: &'a mut dyn Listener,
+/// The same where it does not matter when that was.
+#[cfg(test)]
+pub(crate) fn json(schema: &mut Schema, bytes: &[u8], room: &mut dyn Admit, listener: &mut dyn Listener) -> bool {
+    Reader { room, listener, at_ms: 0 }.json(schema, bytes)
 }
 
-struct Position<'r, 'a, 'n> {
+struct Position<'r, 'a> {
     schema: &'r mut Schema,
-    /// The nearest name above.
-    field: &'n str,
+    /// The nearest name above is one of those that tell one thing from another.
+    identifies: bool,
     depth: u8,
     reader: &'r mut Reader<'a>,
 }
@@ -53,7 +65,7 @@ impl Item {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Position<'_, '_, '_> {
+impl<'de> DeserializeSeed<'de> for Position<'_, '_> {
     type Value = Item;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Item, D::Error> {
@@ -61,7 +73,7 @@ impl<'de> DeserializeSeed<'de> for Position<'_, '_, '_> {
     }
 }
 
-impl Position<'_, '_, '_> {
+impl Position<'_, '_> {
     fn number<E>(self, value: f64) -> Result<Item, E> {
         self.schema.numbers.get_or_insert_default().add(value);
         let of = if value.fract() == 0.0 { Type::Integer } else { Type::Number };
@@ -69,7 +81,7 @@ impl Position<'_, '_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Position<'_, '_, '_> {
+impl<'de> Visitor<'de> for Position<'_, '_> {
     type Value = Item;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -106,7 +118,7 @@ impl<'de> Visitor<'de> for Position<'_, '_, '_> {
         let key = hash(value.as_bytes());
         // What is known here was heard when it came first.
         if self.schema.strings.get_or_insert_default().add(value, key) {
-            self.reader.listener.string(self.field, value);
+            self.reader.listener.string(self.identifies, value, key);
         }
         Item::scalar(Type::String, key)
     }
@@ -121,7 +133,7 @@ impl<'de> Visitor<'de> for Position<'_, '_, '_> {
         }
         while let Some(item) = items.next_element_seed(Position {
             schema: &mut arrays.items,
-            field: self.field,
+            identifies: self.identifies,
             depth: self.depth + 1,
             reader: &mut *self.reader,
         })? {
@@ -133,16 +145,17 @@ impl<'de> Visitor<'de> for Position<'_, '_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Item, A::Error> {
         let objects = self.schema.objects.get_or_insert_default();
-        let mut reading = objects.fields.begin();
+        let mut reading = objects.fields.begin(self.reader.at_ms);
         while let Some(Key(name)) = entries.next_key::<Key<'de>>()? {
             let Reader { room, .. } = &mut *self.reader;
             let Some(field) = objects.fields.entry(&mut reading, &name, |name| room.take(self.depth, name)) else {
-                entries.next_value_seed(Heard { field: &name, listener: &mut *self.reader.listener })?;
+                let identifies = names::is_identifier(&name);
+                entries.next_value_seed(Heard { identifies, listener: &mut *self.reader.listener })?;
                 continue;
             };
             entries.next_value_seed(Position {
+                identifies: field.identifies(&name),
                 schema: &mut field.schema,
-                field: &name,
                 depth: self.depth + 1,
                 reader: &mut *self.reader,
             })?;
@@ -154,12 +167,12 @@ impl<'de> Visitor<'de> for Position<'_, '_, '_> {
 }
 
 /// Passes on the strings of a value that is left out of the summary: what is heard must not depend on the room there was.
-struct Heard<'a, 'n> {
-    field: &'n str,
+struct Heard<'a> {
+    identifies: bool,
     listener: &'a mut dyn Listener,
 }
 
-impl<'de> DeserializeSeed<'de> for Heard<'_, '_> {
+impl<'de> DeserializeSeed<'de> for Heard<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -167,7 +180,7 @@ impl<'de> DeserializeSeed<'de> for Heard<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Heard<'_, '_> {
+impl<'de> Visitor<'de> for Heard<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -195,18 +208,20 @@ impl<'de> Visitor<'de> for Heard<'_, '_> {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<(), E> {
-        self.listener.string(self.field, value);
+        self.listener.string(self.identifies, value, hash(value.as_bytes()));
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(Heard { field: self.field, listener: &mut *self.listener })?.is_some() {}
+        while items.next_element_seed(Heard { identifies: self.identifies, listener: &mut *self.listener })?.is_some() {
+        }
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         while let Some(Key(name)) = entries.next_key::<Key<'de>>()? {
-            entries.next_value_seed(Heard { field: &name, listener: &mut *self.listener })?;
+            let identifies = names::is_identifier(&name);
+            entries.next_value_seed(Heard { identifies, listener: &mut *self.listener })?;
         }
         Ok(())
     }
@@ -272,10 +287,10 @@ impl<'de> serde::Deserialize<'de> for Key<'de> {
 pub(crate) fn pairs<'p>(
     schema: &mut Schema,
     pairs: impl Iterator<Item = (Cow<'p, str>, Cow<'p, str>)>,
-    room: &mut dyn Admit,
+    Reader { room, at_ms, .. }: &mut Reader<'_>,
 ) {
     let objects = schema.objects.get_or_insert_default();
-    let mut reading = objects.fields.begin();
+    let mut reading = objects.fields.begin(*at_ms);
     for (name, value) in pairs {
         if let Some(field) = objects.fields.entry(&mut reading, &name, |name| room.take(0, name)) {
             scalar(&mut field.schema, &value);
@@ -289,14 +304,14 @@ pub(crate) fn pairs<'p>(
 pub(crate) fn names<'p>(
     schema: &mut Schema,
     named: impl Iterator<Item = (&'p str, Option<&'p str>)>,
-    room: &mut dyn Admit,
+    Reader { room, at_ms, .. }: &mut Reader<'_>,
 ) {
     let mut named = named.peekable();
     if named.peek().is_none() {
         return;
     }
     let objects = schema.objects.get_or_insert_default();
-    let mut reading = objects.fields.begin();
+    let mut reading = objects.fields.begin(*at_ms);
     for (name, value) in named {
         let Some(field) = objects.fields.entry(&mut reading, name, |name| room.take(0, name)) else { continue };
         match value {

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::variants::{self, Variant};
-use super::{Arrays, Field, Kin, Numbers, Objects, Schema, Texts, Type};
+use super::{Arrays, Field, Kin, Numbers, Objects, Schema, Strings, Texts, Type};
 use crate::names;
-use crate::sketch::Absorb;
+use crate::sketch::{Absorb, Span};
 
 /// A field that was there every time is required once it was there so often; fewer sightings prove too little.
 pub(crate) const REQUIRED_AFTER: u64 = 5;
@@ -19,6 +19,8 @@ const NEVER_NULL_AFTER: u64 = 50;
 const GUESSED_AFTER: f64 = 8.0;
 /// Bounds that hold by chance are claimed after so many values, if at all.
 const BOUNDED_AFTER: u64 = 100;
+/// A length or a start that all texts have is claimed of so many different ones.
+const VARIED_AFTER: f64 = 40.0;
 /// The same for arrays: tuples, and items that never repeat.
 const SETTLED_AFTER: u64 = 40;
 
@@ -39,7 +41,12 @@ pub struct FieldView {
     pub count: u64,
     /// The values of an enum, when it is one.
     pub values: Vec<String>,
+    /// How often each of them stood there.
+    pub value_counts: Vec<u64>,
     pub samples: Vec<String>,
+    /// When it was there first and last, in milliseconds since 1970; for what is no member of an object, when the nearest
+    /// member above was.
+    pub seen_ms: Option<(u64, u64)>,
 }
 
 /// The JSON Schema of a whole body.
@@ -75,6 +82,9 @@ impl Known<'_> {
             let null = self.nullable().then_some(Value::Null);
             out.insert("enum".into(), values.into_iter().map(Value::from).chain(null).collect());
         }
+        if let Some(strings) = &self.position.strings {
+            self.text_facts(strings, &mut out);
+        }
         if let Some(numbers) = &self.position.numbers {
             number_facts(numbers, &mut out);
         }
@@ -87,6 +97,8 @@ impl Known<'_> {
             for word in ["oneOf", "anyOf"] {
                 if let Some(Value::Array(kinds)) = out.get_mut(word).filter(|_| !others.is_empty()) {
                     kinds.push(json!({ "type": others }));
+                    // What is no object has no tag.
+                    out.shift_remove("discriminator");
                 }
             }
         }
@@ -116,6 +128,22 @@ impl Known<'_> {
         let format = strings.formats.first()?;
         let sure = format.certain || (strings.texts.distinct() >= GUESSED_AFTER && self.enumeration().is_none());
         sure.then_some(format.word)
+    }
+
+    /// What many different texts have in common, where neither a format nor an enum says it.
+    fn text_facts(&self, strings: &Strings, out: &mut Map<String, Value>) {
+        let told = out.contains_key("enum") || strings.formats.first().is_some_and(|format| format.word != "slug");
+        if told || strings.files > 0 || strings.count < BOUNDED_AFTER || strings.texts.distinct() < VARIED_AFTER {
+            return;
+        }
+        let length = (strings.shortest == strings.longest).then_some(strings.longest);
+        if let Some(length) = length {
+            out.insert("minLength".into(), json!(length));
+            out.insert("maxLength".into(), json!(length));
+        }
+        if let Some(pattern) = strings.form.pattern(length) {
+            out.insert("pattern".into(), json!(pattern));
+        }
     }
 
     /// The values of an enum, sorted.
@@ -218,8 +246,11 @@ fn object_facts(objects: &Objects, name: &str, out: &mut Map<String, Value>) {
         let all = fields.iter().map(|(key, field)| (*key, *field, required(field, objects)));
         record(all, out);
     } else {
-        let word = if variants.iter().all(|variant| variant.key.is_some()) { "oneOf" } else { "anyOf" };
-        let of = |variant: &Variant| {
+        let tag = variants::tag(objects, &variants);
+        let exclusive = tag.is_some() || variants.iter().all(|variant| variant.key.is_some());
+        let word = if exclusive { "oneOf" } else { "anyOf" };
+        let mut values = tag.iter().flat_map(|tag| &tag.values);
+        let mut of = |variant: &Variant| {
             let mut out = Map::from_iter([("type".to_owned(), json!("object"))]);
             let own = variant.fields.iter().map(|(at, always)| {
                 let (key, field) = fields[*at];
@@ -228,9 +259,15 @@ fn object_facts(objects: &Objects, name: &str, out: &mut Map<String, Value>) {
                 (key, field, sure || variant.key == Some(*at))
             });
             record(own, &mut out);
+            if let Some((tag, value)) = tag.as_ref().zip(values.next()) {
+                out["properties"][fields[tag.field].0] = json!({ "type": "string", "enum": [value] });
+            }
             Value::Object(out)
         };
-        out.insert(word.into(), variants.iter().map(of).collect());
+        out.insert(word.into(), variants.iter().map(&mut of).collect());
+        if let Some(tag) = &tag {
+            out.insert("discriminator".into(), json!({ "propertyName": fields[tag.field].0 }));
+        }
     }
     if let Some(rest) = &objects.fields.rest {
         out.insert("additionalProperties".into(), Known { position: &rest.schema, name, kin: None }.schema());
@@ -291,7 +328,7 @@ pub(crate) fn map_values(objects: &Objects) -> Schema {
 /// The flat list of a schema.
 pub(crate) fn fields(position: &Schema) -> Vec<FieldView> {
     let mut out = Vec::new();
-    let root = Place { pointer: String::new(), name: "", depth: 0, presence: 1.0, required: true };
+    let root = Place { pointer: String::new(), name: "", depth: 0, presence: 1.0, required: true, span: None };
     flatten(position, None, &root, &mut out);
     out
 }
@@ -302,12 +339,14 @@ struct Place<'n> {
     depth: u32,
     presence: f64,
     required: bool,
+    span: Option<Span>,
 }
 
 impl Place<'_> {
     fn below<'n>(&self, name: &'n str, presence: f64, required: bool) -> Place<'n> {
         let escaped = name.replace('~', "~0").replace('/', "~1");
-        Place { pointer: format!("{}/{escaped}", self.pointer), name, depth: self.depth + 1, presence, required }
+        let (pointer, span) = (format!("{}/{escaped}", self.pointer), self.span);
+        Place { pointer, name, depth: self.depth + 1, presence, required, span }
     }
 }
 
@@ -321,7 +360,9 @@ fn flatten(position: &Schema, kin: Option<&Kin>, place: &Place<'_>, out: &mut Ve
         presence: place.presence,
         null_share: if count == 0 { 0.0 } else { position.nulls as f64 / count as f64 },
         count,
+        value_counts: value_counts(position, &known.enumeration().unwrap_or_default()),
         values: known.enumeration().unwrap_or_default(),
+        seen_ms: place.span.map(|span| (span.first_ms, span.last_ms)),
         samples: samples(position),
         name: place.name.to_owned(),
         pointer: place.pointer.clone(),
@@ -337,8 +378,16 @@ fn flatten(position: &Schema, kin: Option<&Kin>, place: &Place<'_>, out: &mut Ve
     }
     for (key, field) in objects.fields.iter() {
         let presence = (field.present as f64 / objects.count.max(1) as f64).min(1.0);
-        flatten(&field.schema, field.kin.as_deref(), &place.below(key, presence, required(field, objects)), out);
+        let below = place.below(key, presence, required(field, objects));
+        flatten(&field.schema, field.kin.as_deref(), &Place { span: Some(field.span), ..below }, out);
     }
+}
+
+/// How often each value stood here; one that only other places of the kind have shown, never.
+fn value_counts(position: &Schema, values: &[String]) -> Vec<u64> {
+    let few = position.strings.as_ref().and_then(|strings| strings.texts.few()).unwrap_or_default();
+    let count = |value: &String| few.iter().find(|(text, _)| **text == **value).map_or(0, |(_, count)| *count);
+    values.iter().map(count).collect()
 }
 
 /// A few values as text.

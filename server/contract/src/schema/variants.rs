@@ -21,6 +21,14 @@ pub(crate) struct Variant {
     pub(crate) fields: Vec<(usize, bool)>,
 }
 
+/// A field whose value says of which kind an object is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Tag {
+    pub(crate) field: usize,
+    /// In the order of the variants.
+    pub(crate) values: Vec<String>,
+}
+
 /// Fields that always come together.
 struct Group {
     present: u64,
@@ -48,6 +56,29 @@ pub(crate) fn find(objects: &Objects) -> Vec<Variant> {
         variants.push(remainder(objects, &best, objects.count - told));
     }
     if variants.len() < 2 { Vec::new() } else { variants }
+}
+
+/// The field that is always there and has one word for each kind, as often as there were objects of the kind. Which word
+/// goes with which kind is told by these counts, so no two may be the same.
+pub(crate) fn tag(objects: &Objects, variants: &[Variant]) -> Option<Tag> {
+    let mut counts: Vec<u64> = variants.iter().map(|variant| variant.count).collect();
+    counts.sort_unstable();
+    if variants.len() < 2 || counts.windows(2).any(|two| two[0] == two[1]) {
+        return None;
+    }
+    let values = |field: &super::Field| {
+        let strings = field.schema.strings.as_ref()?;
+        let words = strings.texts.few().filter(|words| words.len() == variants.len())?;
+        (field.present == objects.count && strings.count == objects.count).then_some(())?;
+        let word = |variant: &Variant| words.iter().find(|(_, count)| *count == variant.count);
+        variants.iter().map(|variant| word(variant).map(|(text, _)| text.to_string())).collect::<Option<Vec<_>>>()
+    };
+    // Of several the one that is called so.
+    let found = objects.fields.iter().enumerate().filter_map(|(at, (name, field))| Some((at, name, values(field)?)));
+    let is_kind =
+        |name: &str| matches!(crate::names::words(name).last().map(String::as_str), Some("type" | "kind" | "object"));
+    let (field, _, values) = found.max_by_key(|(at, name, _)| (is_kind(name), std::cmp::Reverse(*at)))?;
+    Some(Tag { field, values })
 }
 
 /// The optional fields that were often enough there and missing, with those that they always come with. Larger groups
