@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use understudy_contract::drift::{Finding, Severity};
+use understudy_contract::drift::{Finding, Opinion, Severity};
 use understudy_contract::twin::Wanted;
 use understudy_plugin_host::drift_policy::{self, Verdict};
 use understudy_plugin_host::generator::Field;
@@ -100,13 +100,14 @@ impl Handles {
         let json = serde_json::to_string(&settings).expect("settings are JSON");
         Ok(self.store.set_setting(SETTINGS, json).await?)
     }
+}
 
-    /// What plugins make of a finding of the watchdog at an endpoint, given as method and template: `None` when none of them has
-    /// an opinion, else the severity that is left, if any. Takes microseconds, and a call's deadline at most; not for the
-    /// request path.
-    #[must_use]
-    pub fn judge(&self, method: &str, template: &str, finding: &Finding) -> Option<Option<Severity>> {
-        let plugins = self.plugins.current();
+/// The say that plugins have in what the watchdog tells. Takes microseconds, and a call's deadline at most.
+#[must_use]
+pub fn judge_of(plugins: &Arc<PluginHost>) -> Arc<Opinion> {
+    let plugins = Arc::clone(plugins);
+    Arc::new(move |method: &str, template: &str, finding: &Finding| {
+        let plugins = plugins.current();
         if !plugins.has(Hook::DriftPolicy) {
             return None;
         }
@@ -117,7 +118,7 @@ impl Handles {
             Verdict::Report(drift_policy::Severity::Warning) => Some(Severity::Warning),
             Verdict::Report(drift_policy::Severity::Info) => Some(Severity::Info),
         })
-    }
+    })
 }
 
 fn question(method: &str, template: &str, finding: &Finding) -> drift_policy::Finding {

@@ -44,16 +44,18 @@ impl Watch {
         let (stop, messages) = channel();
         let (loaded, first) = channel();
         let changes = stop.clone();
-        let host = Arc::downgrade(host);
+        let (host, dir) = (Arc::downgrade(host), host.dir.clone());
         let thread =
             std::thread::Builder::new().name("plugin-loader".to_owned()).stack_size(STACK_BYTES).spawn(move || {
+                // Looked at before it is loaded: what changes meanwhile is then seen to differ.
+                let seen = look(&dir);
                 if let Some(host) = host.upgrade() {
                     host.reload();
                 }
                 // Nobody listens any more when it took too long.
                 let _ = loaded.send(());
                 step_back();
-                follow(&host, &messages, &changes);
+                follow(&host, &dir, seen, &messages, &changes);
             })?;
         if first.recv_timeout(patience).is_err() {
             tracing::warn!("plugins are still being compiled; until then they are not asked");
@@ -80,13 +82,17 @@ fn step_back() {
     }
 }
 
-fn follow(host: &Weak<PluginHost>, messages: &Receiver<Message>, changes: &Sender<Message>) {
-    let Some(dir) = host.upgrade().map(|host| host.dir.clone()) else { return };
-    let mut seen = look(&dir);
+fn follow(
+    host: &Weak<PluginHost>,
+    dir: &Path,
+    mut seen: Files,
+    messages: &Receiver<Message>,
+    changes: &Sender<Message>,
+) {
     let mut watcher = None;
     loop {
         if watcher.is_none() {
-            watcher = watch(&dir, changes.clone());
+            watcher = watch(dir, changes.clone());
         }
         match messages.recv_timeout(LOOK_EVERY) {
             Ok(Message::Changed) => {
@@ -94,12 +100,12 @@ fn follow(host: &Weak<PluginHost>, messages: &Receiver<Message>, changes: &Sende
                     return;
                 }
             }
-            Err(RecvTimeoutError::Timeout) if look(&dir) == seen => continue,
+            Err(RecvTimeoutError::Timeout) if look(dir) == seen => continue,
             Err(RecvTimeoutError::Timeout) => {}
             Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
         }
         let Some(host) = host.upgrade() else { return };
-        seen = look(&dir);
+        seen = look(dir);
         if seen.is_empty() {
             // The folder itself may be gone, and what watched it with it.
             watcher = None;
@@ -132,8 +138,10 @@ fn watch(dir: &Path, changes: Sender<Message>) -> Option<RecommendedWatcher> {
     Some(watcher)
 }
 
+type Files = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
+
 /// Names, sizes and times: cheap to have, and different when something changed.
-fn look(dir: &Path) -> BTreeMap<PathBuf, (u64, Option<SystemTime>)> {
+fn look(dir: &Path) -> Files {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     let described = entries.filter_map(|entry| {
         let metadata = entry.metadata().ok()?;

@@ -26,4 +26,4 @@ pub use alerts::{Action as Decision, Alert, AlertError, State, Step};
 pub use compare::{Bump, Changelog};
 pub use finding::{Action, Area, Direction, Finding, Kind, Sample, Severity};
 pub use score::{Counts, score};
-pub use watchdog::{Consumers, EndpointStats, FREEZE_AFTER, Phase, Version, Watchdog};
+pub use watchdog::{Consumers, EndpointStats, FREEZE_AFTER, Opinion, Phase, Version, Watchdog};

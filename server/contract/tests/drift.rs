@@ -1,5 +1,7 @@
 //! The watchdog over made-up traffic: silent while nothing changes, and right about what does.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use understudy_contract::drift::{Decision, Kind, Phase, Severity, State, Watchdog};
 use understudy_contract::{Body, Contract, Exchange, Headers, Model, Request, Response};
@@ -251,6 +253,31 @@ fn with_a_list_of_what_clients_read_the_rest_is_a_note() {
     kinds.sort();
     let expected = [("enum_value_added", Severity::Info, "/role"), ("field_removed", Severity::Critical, "/name")];
     assert_eq!(kinds, expected.map(|(kind, severity, at)| (kind, severity, at.to_owned())));
+}
+
+#[test]
+fn a_judge_has_the_last_word_on_new_findings() {
+    let mut stage = Stage::new();
+    stage.dog.set_judge(Arc::new(|method, template, finding| {
+        assert_eq!((method, template), ("GET", "/users/{id}"));
+        match finding.pointer.as_str() {
+            "/name" => Some(None),
+            "/role" => Some(Some(Severity::Info)),
+            _ => None,
+        }
+    }));
+    stage.users(60, |_| {});
+    stage.users(60, |user| {
+        user["name"] = json!(7);
+        user["role"] = json!(7);
+        user["active"] = json!(7);
+    });
+    let findings = stage.dog.alerts().iter().flat_map(|alert| &alert.findings);
+    let told: Vec<_> = findings.map(|finding| (finding.pointer.as_str(), finding.severity)).collect();
+    let severity = |pointer: &str| told.iter().find(|(at, _)| *at == pointer).map(|(_, severity)| *severity);
+    assert_eq!(severity("/name"), None);
+    assert_eq!(severity("/role"), Some(Severity::Info));
+    assert_eq!(severity("/active"), Some(Severity::Critical));
 }
 
 #[test]

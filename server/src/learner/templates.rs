@@ -1,6 +1,6 @@
 //! What plugins say of paths.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use understudy_contract::Request;
@@ -16,13 +16,15 @@ const MAX: usize = 8192;
 pub(super) struct Templates {
     plugins: Arc<PluginSet>,
     said: HashMap<(String, String), Option<Said<Vec<String>>>>,
+    /// Plugins by the ids of the endpoints that they named.
+    named: BTreeMap<String, String>,
     /// There are opinions that were not told yet.
     fresh: bool,
 }
 
 impl Templates {
     pub(super) fn new(plugins: Arc<PluginSet>) -> Self {
-        Self { plugins, said: HashMap::new(), fresh: false }
+        Self { plugins, said: HashMap::new(), named: BTreeMap::new(), fresh: false }
     }
 
     /// What a plugin says about the path. It may take its time: only the learner waits.
@@ -65,8 +67,7 @@ impl Templates {
             let found = contract.find(method, path)?;
             Some((found.endpoint.id.to_string(), said.as_ref()?.plugin.clone()))
         });
-        let mut named_by = handles.named_by.load().as_ref().clone();
-        named_by.extend(opinions);
-        handles.named_by.store(Arc::new(named_by));
+        self.named.extend(opinions);
+        handles.named_by.store(Arc::new(self.named.clone()));
     }
 }

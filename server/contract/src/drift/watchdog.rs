@@ -1,6 +1,7 @@
 //! All baselines of a project, their versions, and the alerts.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -87,9 +88,36 @@ pub struct Watchdog {
     waiting: VecDeque<Exchange>,
     #[serde(skip)]
     waiting_bytes: usize,
+    #[serde(skip)]
+    judge: Judge,
+}
+
+/// Somebody who has a say in what is told, such as a plugin: given method, path template and finding, what severity is left,
+/// if any. The outer `None` is "no opinion".
+pub type Opinion = dyn Fn(&str, &str, &Finding) -> Option<Option<Severity>> + Send + Sync;
+
+/// No part of what the watchdog knows: two watchdogs are alike whoever judges.
+#[derive(Clone, Default)]
+struct Judge(Option<Arc<Opinion>>);
+
+impl std::fmt::Debug for Judge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Judge")
+    }
+}
+
+impl PartialEq for Judge {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Watchdog {
+    /// From now on each new finding is put to this judge before anybody is told.
+    pub fn set_judge(&mut self, judge: Arc<Opinion>) {
+        self.judge = Judge(Some(judge));
+    }
+
     /// Looks at one exchange. The ids of alerts that were raised or resolved by it.
     pub fn observe(&mut self, contract: &Contract, exchange: &Exchange) -> Vec<u64> {
         if exchange.request.headers.get(DECLARED).is_some() || observe::is_beside_the_point(exchange.response.status) {
@@ -212,6 +240,10 @@ impl Watchdog {
             Signal::Raised(finding_id, mut finding) => {
                 let place = format!("{} {}", watch.method, watch.template);
                 finding.severity = for_consumers(&self.consumers, &place, &finding);
+                let judged = self.judge.0.as_ref().and_then(|judge| judge(&watch.method, &watch.template, &finding));
+                if let Some(left) = judged {
+                    finding.severity = left?;
+                }
                 let at = Where { id, method: &watch.method, template: &watch.template };
                 self.alerts.raise(&at, &finding_id, *finding)
             }
