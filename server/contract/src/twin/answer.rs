@@ -6,10 +6,11 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::behaviour::{Account, Behaviour, Effect, HeaderRule, IssuedAt, Part, Rule, Sample, Selector, Source};
-use super::causes::{self, Subject};
+use super::causes::{Case, Subject};
 use super::complete::Completion;
 use super::generate::Generator;
 use super::nearest;
+use super::refuse;
 use super::select::{caller, looked_up, page, row_value};
 use super::show::Showing;
 use super::trace::{Call, MIN_CREDENTIAL, set_cookies};
@@ -110,13 +111,18 @@ fn without_endpoint(
         });
     }
     let closest = nearest::nearest(contract, &request.method, request.path()).map(Box::new);
-    let as_api = behaviour.unknown_path.as_ref().filter(|_| others.is_empty()).map(|sample| {
-        let call = Call::read(request, vec![], context.now_ms, &behaviour.carriers);
-        let mut answer = replay(sample, &call);
-        answer.confidence = 0.5;
-        answer.reason = "as the API answers unknown paths".to_owned();
-        Box::new(answer)
-    });
+    let other = others.iter().find_map(|method| contract.find(method, request.path()));
+    let params = other.iter().flat_map(|hit| &hit.parameters).map(|(_, value)| value.clone().into_owned()).collect();
+    let call = Call::read(request, params, context.now_ms, &behaviour.carriers);
+    let allowed: Vec<&str> = others.iter().copied().collect();
+    let as_api = match &other {
+        Some(hit) => refuse::closed(behaviour, &hit.endpoint.template, &call, &allowed),
+        None => {
+            let unknown = behaviour.unknown_path.as_ref();
+            unknown.map(|rule| refuse::replayed(rule, &call, "as the API answers unknown paths"))
+        }
+    };
+    let as_api = as_api.map(Box::new);
     Err(Refusal::UnknownEndpoint { method: request.method.clone(), path: request.path().to_owned(), closest, as_api })
 }
 
@@ -148,7 +154,7 @@ pub(super) fn replay(sample: &Sample, call: &Call) -> Answer {
 }
 
 /// JSON as the API writes it: on one line or indented.
-fn write_json(value: &Value, like: &[u8]) -> Bytes {
+pub(super) fn write_json(value: &Value, like: &[u8]) -> Bytes {
     let indented = like.starts_with(b"{\n") || like.starts_with(b"[\n");
     let bytes = if indented { serde_json::to_vec_pretty(value) } else { serde_json::to_vec(value) };
     bytes.unwrap_or_default().into()
@@ -208,11 +214,7 @@ impl<'a> Play<'a> {
     }
 
     fn subject(&self) -> Subject<'_> {
-        let class = self.rule.parts.iter().find_map(|(_, part)| match part {
-            Part::Row { class, .. } => Some(*class),
-            Part::List(list) => Some(list.class),
-            _ => None,
-        });
+        let class = self.rule.about;
         let named = self.rule.issues.iter().find_map(|issue| match &issue.account {
             Account::Named { class, pairs } => Some((*class, pairs.as_slice())),
             _ => None,
@@ -221,7 +223,11 @@ impl<'a> Play<'a> {
             (Some(Selector::Lookup(pairs)), Some(class)) => Some((class, pairs.as_slice())),
             _ => named,
         };
-        Subject { params: &self.rule.params, class, lookup }
+        let list = self.rule.parts.iter().find_map(|(_, part)| match part {
+            Part::List(list) => Some(list.as_ref()),
+            _ => None,
+        });
+        Subject { params: &self.rule.params, class, lookup, list }
     }
 
     fn selector(&self) -> Option<&Selector> {
@@ -232,14 +238,8 @@ impl<'a> Play<'a> {
     }
 
     fn refusal(&self, who: Option<&str>) -> Option<Answer> {
-        let subject = self.subject();
-        let world = &self.state.world;
-        let rule =
-            self.rule.refusals.iter().find(|rule| causes::holds(&rule.cause, world, &subject, self.call, who))?;
-        let mut answer = replay(&rule.sample, self.call);
-        answer.confidence = (0.55 + 0.15 * f64::from(rule.support)).min(0.95);
-        answer.reason = format!("refused: {}", rule.cause);
-        Some(answer)
+        let case = Case { world: &self.state.world, subject: self.subject(), call: self.call, who };
+        refuse::refusal(&self.rule.refusals, &case)
     }
 
     /// Carries out what a good call does.

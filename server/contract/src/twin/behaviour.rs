@@ -1,13 +1,14 @@
 //! How the API behaves, as far as the journal shows it: the rules that `mine` finds and `answer` replays.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt;
 
 use bytes::Bytes;
 use serde_json::Value;
 
 use super::cases::Cases;
+use super::causes::Cause;
 use super::classes::Classes;
+use super::phrase::Phrase;
 use super::trace::{Call, Carriers, Place};
 use super::value::TimeForm;
 use super::world::World;
@@ -31,7 +32,9 @@ pub struct Behaviour {
     /// By the id of an endpoint or of one of its cases.
     pub(super) rules: HashMap<String, Rule>,
     /// What the API says of a path it does not know.
-    pub(super) unknown_path: Option<Sample>,
+    pub(super) unknown_path: Option<RefusalRule>,
+    /// Methods that were only ever refused.
+    pub(super) closed: Vec<Closed>,
 }
 
 /// Everything known about one endpoint.
@@ -48,6 +51,8 @@ pub(super) struct Rule {
     /// Positions of the sample's body that are made anew.
     pub(super) parts: Vec<(Vec<String>, Part)>,
     pub(super) samples: Vec<Sample>,
+    /// The class that answers show, or else the one that the path names a row of.
+    pub(super) about: Option<usize>,
     pub(super) refusals: Vec<RefusalRule>,
     /// Good calls seen.
     pub(super) support: u32,
@@ -432,52 +437,18 @@ pub(super) enum Order {
 pub(super) struct RefusalRule {
     pub(super) cause: Cause,
     pub(super) sample: Sample,
+    /// Its words as `[frame, [[key, value], …], {header fields}]`: the body with the lists of faults emptied, and what
+    /// belongs into them for this fault. The text of a body that is not JSON is the frame.
+    pub(super) words: Phrase,
+    /// Where the lists of faults are in the frame (JSON Pointer, RFC 6901), one for each piece.
+    pub(super) lists: Vec<String>,
     pub(super) support: u32,
 }
 
-/// Why a call is refused. The order of the variants is the order in which most APIs check.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Cause {
-    NoCredential,
-    BadCredential,
-    /// A query parameter that always was a whole number is none.
-    BadQuery(String),
-    Malformed,
-    /// No row for this path parameter.
-    Unknown(usize),
-    NotOwner,
-    /// A payload member is not there.
-    Absent(Vec<String>),
-    /// A payload member is null, blank or empty.
-    Empty(Vec<String>),
-    /// A payload member has a JSON type that no good call had.
-    WrongType {
-        path: Vec<String>,
-        types: Vec<&'static str>,
-    },
-    /// Another row has this value already.
-    Taken {
-        path: Vec<String>,
-        field: String,
-    },
-    /// No row equals what the body names.
-    NoSuch,
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoCredential => f.write_str("no credential"),
-            Self::BadCredential => f.write_str("unknown credential"),
-            Self::BadQuery(name) => write!(f, "query parameter {name} is no number"),
-            Self::Malformed => f.write_str("body is not JSON"),
-            Self::Unknown(_) => f.write_str("unknown id"),
-            Self::NotOwner => f.write_str("belongs to another account"),
-            Self::Absent(path) => write!(f, "{} is missing", path.join(".")),
-            Self::Empty(path) => write!(f, "{} is empty", path.join(".")),
-            Self::WrongType { path, .. } => write!(f, "{} is of another type", path.join(".")),
-            Self::Taken { field, .. } => write!(f, "{field} is taken"),
-            Self::NoSuch => f.write_str("nothing matches the body"),
-        }
-    }
+/// What the API said of a method that a path does not have.
+#[derive(Debug, Clone)]
+pub(super) struct Closed {
+    pub(super) template: String,
+    pub(super) method: String,
+    pub(super) refusals: Vec<RefusalRule>,
 }

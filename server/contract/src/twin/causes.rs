@@ -1,17 +1,82 @@
-//! Whether a cause for a refusal holds for a call. Mining and answering ask the same questions here.
+//! Why a call is refused, and whether that holds for a call. Mining and answering ask the same questions here.
+
+use std::collections::BTreeSet;
+use std::fmt;
 
 use serde_json::Value;
 
-use super::behaviour::Cause;
-use super::select::{looked_up, taken};
+use super::behaviour::{ListRule, Source};
+use super::fault::Fault;
+use super::select::{looked_up, page, taken};
 use super::trace::{Call, Sent};
-use super::value::{at, key_text};
+use super::value::{at, key_text, scalar_text};
 use super::world::{Row, World};
+
+/// Why a call is refused.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Cause {
+    /// Nothing was ever accepted here.
+    Always,
+    NoCredential,
+    BadCredential,
+    /// Declared as JSON, and is not.
+    Malformed,
+    /// The body is of none of these media types.
+    MediaType(BTreeSet<String>),
+    /// `Accept` names none of what is there.
+    NotAcceptable(BTreeSet<String>),
+    Value {
+        of: Source,
+        fault: Fault,
+    },
+    /// The value names no row of the class.
+    NoRow {
+        of: Source,
+        class: usize,
+    },
+    /// Another row has this value already.
+    Taken {
+        of: Source,
+        field: String,
+    },
+    /// A member of the body, at this path, that has none of these names.
+    Member {
+        under: Vec<String>,
+        known: BTreeSet<String>,
+    },
+    /// A query parameter with a part (`price`, `$gte` in `price[$gte]`) that is none of these.
+    Parameter(BTreeSet<String>),
+    /// No row for this path parameter.
+    Unknown(usize),
+    /// There is a row for this path parameter already.
+    Known(usize),
+    NotOwner,
+    /// None of these header fields was sent.
+    Unconditional(&'static str),
+    /// The version that the call names is not the row's; with `needed`, one must be named.
+    Stale {
+        of: Source,
+        field: String,
+        needed: bool,
+    },
+    /// `If-None-Match: *` for something that is there.
+    Exists,
+    /// The row that the path names has this value there.
+    State {
+        field: String,
+        value: Value,
+    },
+    /// A page after the last one.
+    PastEnd,
+    /// No row equals what the body names.
+    NoSuch,
+}
 
 /// A member of a body, and the field of a row that it names.
 pub(super) type NamedBy = (Vec<String>, String);
 
 /// What a call is about, as far as its endpoint decides it.
+#[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
     /// The class whose keys each path parameter takes.
     pub(super) params: &'a [Option<usize>],
@@ -19,78 +84,165 @@ pub(super) struct Subject<'a> {
     pub(super) class: Option<usize>,
     /// What the body names a row by, and the class of that row.
     pub(super) lookup: Option<(usize, &'a [NamedBy])>,
+    pub(super) list: Option<&'a ListRule>,
 }
 
-pub(super) fn holds(cause: &Cause, world: &World, subject: &Subject<'_>, call: &Call, who: Option<&str>) -> bool {
-    match cause {
-        Cause::NoCredential => call.credential.is_none(),
-        Cause::BadCredential => call.credential.is_some() && who.is_none(),
-        Cause::BadQuery(name) => call.query(name).is_some_and(|text| text.parse::<u64>().is_err()),
-        Cause::Malformed => call.sent == Sent::Malformed,
-        Cause::Unknown(slot) => {
-            let class = subject.params.get(*slot).copied().flatten();
-            class.zip(call.params.get(*slot)).is_some_and(|(class, key)| !world.tables[class].rows.contains_key(key))
-        }
-        Cause::NotOwner => not_owner(world, subject, call, who),
-        Cause::Absent(path) => {
-            parent(call, path).is_some_and(|(parent, name)| !parent.contains_key(name))
-                || (path.len() == 1 && call.sent == Sent::Nothing)
-        }
-        Cause::Empty(path) => parent(call, path).and_then(|(parent, name)| parent.get(name)).is_some_and(is_empty),
-        Cause::WrongType { path, types } => {
-            let value = parent(call, path).and_then(|(parent, name)| parent.get(name));
-            value.is_some_and(|value| !types.contains(&type_name(value)))
-        }
-        Cause::Taken { path, field } => {
-            let (Some(class), Some(value)) = (subject.class, call.sent.value().and_then(|body| at(body, path))) else {
-                return false;
-            };
-            if key_text(value).is_none() {
-                return false;
+/// One call, the world before it, and what its endpoint is about.
+#[derive(Clone, Copy)]
+pub(super) struct Case<'a> {
+    pub(super) world: &'a World,
+    pub(super) subject: Subject<'a>,
+    pub(super) call: &'a Call,
+    pub(super) who: Option<&'a str>,
+}
+
+impl Cause {
+    pub(super) fn holds(&self, case: &Case<'_>) -> bool {
+        let Case { world, subject, call, who } = *case;
+        match self {
+            Self::Always => true,
+            Self::NoCredential => call.credential.is_none(),
+            Self::BadCredential => call.credential.is_some() && who.is_none(),
+            Self::Malformed => call.sent == Sent::Malformed,
+            Self::MediaType(known) => {
+                call.sent != Sent::Nothing && !known.contains(&call.headers.media_type().unwrap_or_default())
             }
-            // The row that is being changed may keep its own value: it is the one the path names, or the caller's.
-            let own = subject
-                .params
-                .iter()
-                .zip(&call.params)
-                .rev()
-                .find(|(of, _)| **of == Some(class))
-                .map(|(_, key)| key.as_str());
-            taken(world, class, field, value, own.or(who.filter(|_| call.method != "POST")))
+            Self::NotAcceptable(known) => !accepts(call.headers.get("accept"), known),
+            Self::Value { of, fault } => fault_holds(fault, of, call),
+            Self::NoRow { of, class } => {
+                let key = value_of(of, call).as_ref().and_then(key_text);
+                key.is_some_and(|key| !world.tables[*class].rows.contains_key(&key))
+            }
+            Self::Taken { of, field } => is_taken(case, of, field),
+            Self::Member { .. } | Self::Parameter(_) => self.offender(call).is_some(),
+            Self::Unknown(slot) => case.row_known(*slot) == Some(false),
+            Self::Known(slot) => case.row_known(*slot) == Some(true),
+            Self::NotOwner => not_owner(case),
+            Self::Unconditional(name) => call.headers.get(name).is_none() && case.target().is_some(),
+            Self::Stale { of, field, needed } => is_stale(case, of, field, *needed),
+            Self::Exists => call.headers.get("if-none-match") == Some("*") && case.target().is_some(),
+            Self::State { field, value } => {
+                case.target().is_some_and(|row| row.fields.get(field).or_else(|| row.hidden.get(field)) == Some(value))
+            }
+            Self::PastEnd => subject.list.is_some_and(|list| {
+                let page = page(world, list, call, who);
+                page.window.0 > 0 && page.window.0 >= page.total
+            }),
+            Self::NoSuch => subject.lookup.is_some_and(|(class, pairs)| looked_up(world, class, pairs, call).is_none()),
         }
-        Cause::NoSuch => subject.lookup.is_some_and(|(class, pairs)| looked_up(world, class, pairs, call).is_none()),
+    }
+
+    /// The name that the API does not know.
+    pub(super) fn offender(&self, call: &Call) -> Option<String> {
+        match self {
+            Self::Member { under, known } => {
+                let object = at(call.sent.value()?, under)?.as_object()?;
+                object.keys().find(|name| !known.contains(*name)).cloned()
+            }
+            Self::Parameter(known) => {
+                let mut parts = call.query.iter().flat_map(|(name, _)| name_parts(name));
+                parts.find(|part| !known.contains(*part)).map(str::to_owned)
+            }
+            _ => None,
+        }
+    }
+
+    /// Where in the request the refused value is.
+    pub(super) fn place(&self) -> Option<&Source> {
+        match self {
+            Self::Value { of, .. } | Self::NoRow { of, .. } | Self::Taken { of, .. } | Self::Stale { of, .. } => {
+                Some(of)
+            }
+            _ => None,
+        }
     }
 }
 
-/// The object that should hold the last member of a path, with that member's name.
-fn parent<'c>(call: &'c Call, path: &'c [String]) -> Option<(&'c serde_json::Map<String, Value>, &'c String)> {
-    let (name, outer) = path.split_last()?;
-    Some((at(call.sent.value()?, outer)?.as_object()?, name))
-}
+impl<'a> Case<'a> {
+    fn row_known(&self, slot: usize) -> Option<bool> {
+        let class = self.subject.params.get(slot).copied().flatten()?;
+        Some(self.world.tables[class].rows.contains_key(self.call.params.get(slot)?))
+    }
 
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.trim().is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(object) => object.is_empty(),
-        _ => false,
+    /// The row that the last path parameter with a class names.
+    pub(super) fn target(&self) -> Option<&'a Row> {
+        let named = self.subject.params.iter().zip(&self.call.params).rev();
+        let (class, key) = named.filter_map(|(class, key)| Some(((*class)?, key))).next()?;
+        self.world.tables[class].rows.get(key).map(AsRef::as_ref)
     }
 }
 
-pub(super) fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
+/// The parts of a parameter's name: `price[$gte]` is `price` and `$gte`. Positions in a list are none.
+pub(super) fn name_parts(name: &str) -> impl Iterator<Item = &str> {
+    let parts = name.split('[').map(|part| part.trim_end_matches(']'));
+    parts.filter(|part| !part.is_empty() && part.parse::<u32>().is_err())
+}
+
+/// The value at a place of the request; the texts of paths and queries as texts.
+pub(super) fn value_of(of: &Source, call: &Call) -> Option<Value> {
+    match of {
+        Source::Param(slot) => call.params.get(*slot).map(|text| Value::from(text.as_str())),
+        Source::Query(name) => call.query(name).map(Value::from),
+        Source::WholeQuery => {
+            Some(call.query.iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect())
+        }
+        Source::Body(path) => at(call.sent.value()?, path).cloned(),
+        Source::Header(name) => call.headers.get(name).map(Value::from),
+        Source::Path => Some(Value::from(call.path.clone())),
     }
+}
+
+fn fault_holds(fault: &Fault, of: &Source, call: &Call) -> bool {
+    let Source::Body(path) = of else { return fault.holds(value_of(of, call).as_ref()) };
+    let Some(body) = call.sent.value() else {
+        return *fault == Fault::Absent && call.sent == Sent::Nothing && path.len() == 1;
+    };
+    // What is missing is missing from its parent; without the parent, only that one is.
+    let parent = path.split_last().and_then(|(_, outer)| at(body, outer));
+    if *fault == Fault::Absent && !parent.is_some_and(Value::is_object) {
+        return false;
+    }
+    fault.holds(at(body, path))
+}
+
+fn is_taken(case: &Case<'_>, of: &Source, field: &str) -> bool {
+    let (Some(class), Some(value)) = (case.subject.class, value_of(of, case.call)) else { return false };
+    if key_text(&value).is_none() {
+        return false;
+    }
+    // The row that is being changed may keep its own value: it is the one the path names, or the caller's.
+    let own = case.subject.params.iter().zip(&case.call.params).rev();
+    let own = own.filter(|(of, _)| **of == Some(class)).map(|(_, key)| key.as_str()).next();
+    taken(case.world, class, field, &value, own.or(case.who.filter(|_| case.call.method != "POST")))
+}
+
+fn is_stale(case: &Case<'_>, of: &Source, field: &str, needed: bool) -> bool {
+    let Some(row) = case.target() else { return false };
+    let Some(current) = row.fields.get(field).and_then(scalar_text) else { return false };
+    match value_of(of, case.call).as_ref().and_then(scalar_text) {
+        Some(given) => given != "*" && !given.split(',').any(|tag| opaque(tag) == opaque(&current)),
+        None => needed,
+    }
+}
+
+/// What an entity tag says (RFC 9110 §8.8.3), or the text itself.
+pub(super) fn opaque(tag: &str) -> &str {
+    tag.trim().trim_start_matches("W/").trim_matches('"')
+}
+
+/// Whether one of the media types meets the ranges of an `Accept` field (RFC 9110 §12.5.1).
+fn accepts(field: Option<&str>, known: &BTreeSet<String>) -> bool {
+    let Some(field) = field else { return true };
+    field.split(',').any(|range| {
+        let range = range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let family = range.strip_suffix("/*");
+        range == "*/*" || known.iter().any(|own| *own == range || family == own.split('/').next())
+    })
 }
 
 /// Whether the row that the path names is another account's.
-fn not_owner(world: &World, subject: &Subject<'_>, call: &Call, who: Option<&str>) -> bool {
+fn not_owner(case: &Case<'_>) -> bool {
+    let Case { world, subject, call, who } = *case;
     let named =
         subject.params.iter().zip(&call.params).rev().find_map(|(class, key)| world.tables[(*class)?].rows.get(key));
     let Some((who, owner)) = who.zip(named.and_then(|row| owner(world, row))) else { return false };
@@ -104,4 +256,42 @@ fn owner<'w>(world: &'w World, row: &'w Row) -> Option<&'w str> {
         let mut references = row.refs.values().filter(|(class, _)| *class == account);
         references.next().map(|(_, key)| key.as_str())
     })
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Always => f.write_str("nothing was ever accepted here"),
+            Self::NoCredential => f.write_str("no credential"),
+            Self::BadCredential => f.write_str("unknown credential"),
+            Self::Malformed => f.write_str("body is not JSON"),
+            Self::MediaType(_) => f.write_str("media type of the body"),
+            Self::NotAcceptable(_) => f.write_str("nothing acceptable"),
+            Self::Value { of, fault } => write!(f, "{} {fault}", place_name(of)),
+            Self::NoRow { of, .. } => write!(f, "{} names nothing", place_name(of)),
+            Self::Taken { field, .. } => write!(f, "{field} is taken"),
+            Self::Member { .. } => f.write_str("unknown member"),
+            Self::Parameter(_) => f.write_str("unknown parameter"),
+            Self::Unknown(_) => f.write_str("unknown id"),
+            Self::Known(_) => f.write_str("is there already"),
+            Self::NotOwner => f.write_str("belongs to another account"),
+            Self::Unconditional(name) => write!(f, "{name} is missing"),
+            Self::Stale { .. } => f.write_str("another version"),
+            Self::Exists => f.write_str("exists"),
+            Self::State { field, value } => write!(f, "{field} is {value}"),
+            Self::PastEnd => f.write_str("past the last page"),
+            Self::NoSuch => f.write_str("nothing matches the body"),
+        }
+    }
+}
+
+fn place_name(of: &Source) -> String {
+    match of {
+        Source::Body(path) => path.join("."),
+        Source::Query(name) => format!("query parameter {name}"),
+        Source::Header(name) => format!("field {name}"),
+        Source::Param(slot) => format!("path parameter {}", slot + 1),
+        Source::WholeQuery => "query".to_owned(),
+        Source::Path => "path".to_owned(),
+    }
 }

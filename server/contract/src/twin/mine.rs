@@ -5,12 +5,18 @@
 
 mod aftermath;
 mod auth;
+mod complaints;
 mod copies;
+mod faults;
+mod guesses;
 mod headers;
 mod leaves;
 mod lists;
+mod order;
 mod plans;
 mod refusals;
+mod share;
+mod strange;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -18,14 +24,14 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::Journal;
 use super::behaviour::{Behaviour, Effect, IdRule, Part, Rule, Sample, Selector};
 use super::cases::Cases;
 use super::classes::{Classes, SiteId};
 use super::select::caller;
-use super::trace::{Carriers, Place, Seen, Trace};
+use super::trace::{Place, Seen, Trace};
 use super::value::{Pattern, Step};
 use super::world::{FieldId, Relations, Row, RowId, Shown, World};
-use super::{Journal, trace};
 use crate::Contract;
 
 /// Recorded answers kept for each endpoint, the newest ones.
@@ -53,9 +59,11 @@ impl Behaviour {
         let mut rules: HashMap<String, Rule> = (0..trace.endpoints.len())
             .map(|endpoint| (trace.endpoints[endpoint].id.clone(), rule(&facts, &id_rules, endpoint)))
             .collect();
-        refusals::share(&facts, &mut rules);
+        share::share(&facts, &mut rules);
+        let strange = strange::find(journal, contract, &trace.carriers);
         Self {
-            unknown_path: unknown_path(journal, contract, &trace.carriers),
+            unknown_path: strange.unknown,
+            closed: strange.closed,
             door: auth.door,
             cases,
             world: past.world,
@@ -348,7 +356,8 @@ fn rule(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Rule {
             None => good.iter().rev().take(MAX_SAMPLES).map(|(_, seen)| sample(seen)).collect(),
         },
         status_slot,
-        refusals: refusals::mine(facts, endpoint),
+        about: refusals::class(facts, endpoint),
+        refusals: refusals::mine(facts, endpoint, &parts),
         support: u32::try_from(good.len()).unwrap_or(u32::MAX),
         open_world: u32::try_from(open_world).unwrap_or(u32::MAX),
         params: facts.classes.params[endpoint].clone(),
@@ -412,23 +421,6 @@ fn commonest<T: Ord + Copy>(values: impl Iterator<Item = T>) -> Option<T> {
     let mut counts = BTreeMap::new();
     values.for_each(|value| *counts.entry(value).or_insert(0_usize) += 1);
     counts.into_iter().max_by_key(|(_, count)| *count).map(|(value, _)| value)
-}
-
-/// What the API answered to paths that are no endpoint.
-fn unknown_path(journal: &Journal, contract: &Contract, carriers: &Carriers) -> Option<Sample> {
-    let strange = journal.exchanges().filter(|exchange| {
-        exchange.response.status == 404 && contract.find(&exchange.request.method, exchange.request.path()).is_none()
-    });
-    let last = strange.last()?;
-    let call = trace::Call::read(&last.request, vec![], last.received_at_ms, carriers);
-    let body = serde_json::from_slice(&last.response.body.bytes).ok();
-    Some(Sample {
-        call,
-        status: 404,
-        headers: last.response.headers.clone(),
-        body,
-        raw: last.response.body.bytes.clone(),
-    })
 }
 
 /// Rows are told apart by who made them only where calls carry credentials.

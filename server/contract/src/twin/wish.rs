@@ -126,7 +126,7 @@ fn elsewhere(behaviour: &Behaviour, status: u16) -> Option<&Sample> {
     if status < 400 {
         return None;
     }
-    let unknown = behaviour.unknown_path.as_ref().filter(|sample| sample.status == status);
+    let unknown = behaviour.unknown_path.as_ref().map(|rule| &rule.sample).filter(|sample| sample.status == status);
     let mut rules: Vec<_> = behaviour.rules.iter().collect();
     rules.sort_by_key(|(id, _)| id.as_str());
     rules.into_iter().find_map(|(_, rule)| recorded(rule, status)).or(unknown)

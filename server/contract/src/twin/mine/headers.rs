@@ -52,6 +52,16 @@ pub(super) fn mine(
     out
 }
 
+/// The fields of a refusal that its next one has too: not the server's, and no validators, which change with the body.
+pub(super) fn of_refusal(headers: &crate::Headers) -> serde_json::Map<String, serde_json::Value> {
+    let own = headers.0.iter().filter(|(name, _)| {
+        !NEVER.contains(&name.as_str())
+            && !name.starts_with("x-understudy-")
+            && !matches!(name.as_str(), "etag" | "last-modified" | "server" | "expires" | "location")
+    });
+    own.map(|(name, value)| (name.clone(), serde_json::Value::from(value.as_str()))).collect()
+}
+
 /// The number of all rows and the neighbouring pages, whichever answers had them.
 fn list_headers(good: &[(usize, &Seen)]) -> Vec<(String, HeaderRule)> {
     let mut out: Vec<(String, HeaderRule)> = Vec::new();

@@ -171,7 +171,7 @@ fn similarity(a: &BTreeSet<String>, b: &BTreeSet<String>) -> f64 {
 }
 
 /// The distinct texts of a field, or of the items of an array field.
-pub(in crate::twin) fn values(world: &World, class: usize, path: &[String]) -> BTreeSet<String> {
+fn values(world: &World, class: usize, path: &[String]) -> BTreeSet<String> {
     let mut out = BTreeSet::new();
     for row in world.tables.get(class).into_iter().flat_map(|table| table.rows.values()) {
         match row_value(world, row, path).as_deref() {
