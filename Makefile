@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # Variables given on the command line (`make run TARGET_URL=…`) reach the server as environment variables: make exports
 # them by itself. The configuration table of the README has all of them.
 
-.PHONY: help run test e2e check lint bench setup clean
+.PHONY: help run test e2e check lint bench bounds setup clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ bench: ## measure the release build beside nginx and other mocks, and with the b
 	@scripts/setup.sh run
 	@scripts/setup.sh bench
 	@scripts/bench.sh
+
+bounds: ## learning under floods of a million paths and keys, and merging in ten thousand random cases (some minutes)
+	BOUNDS=full cargo test --release --package understudy-contract --test bounds -- --nocapture --test-threads 1
+	PROPTEST_CASES=10000 cargo test --release --package understudy-contract --test merging
 
 setup: ## only set up what `run` and `test` need
 	@scripts/setup.sh run

@@ -173,6 +173,9 @@ pub struct EndpointSummary {
     /// Stable for a method and the shape of its template.
     pub id: String,
     pub method: String,
+    /// Which of the GraphQL operations that share the path it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graphql: Option<String>,
     /// For example `/users/{id}`.
     pub template: String,
     pub segments: Vec<Segment>,
@@ -201,6 +204,9 @@ pub struct EndpointDetail {
     pub parameters: Vec<Parameter>,
     pub request: Option<BodySchema>,
     pub responses: Vec<ResponseSchema>,
+    /// How it behaves, beside what it asks for and answers.
+    #[serde(default)]
+    pub behaviour: EndpointBehaviour,
     /// What shadow mode found out, once it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fidelity: Option<EndpointFidelity>,
@@ -210,6 +216,92 @@ pub struct EndpointDetail {
     /// The plugin that named parameters of the template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub named_by: Option<String>,
+}
+
+/// What was learned of an endpoint beside its schemas.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct EndpointBehaviour {
+    /// By status, ascending.
+    pub statuses: Vec<StatusBehaviour>,
+    /// Bodies of requests; absent while there were none.
+    pub request_bytes: Option<Sizes>,
+    pub rate: Rate,
+    /// What requests carry to say who asks, the most frequent first.
+    pub auth: Vec<AuthCarrier>,
+    /// Present when its answers hold a list that can be read page by page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paging: Option<Paging>,
+}
+
+/// Answers of one status.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatusBehaviour {
+    pub status: u16,
+    pub count: u64,
+    /// Of all answers, 0 to 1.
+    pub share: f64,
+    /// Milliseconds below which so many of the answers came; absent where none was timed.
+    pub latency_p50_ms: Option<f64>,
+    pub latency_p90_ms: Option<f64>,
+    pub latency_p99_ms: Option<f64>,
+    pub response_bytes: Option<Sizes>,
+    /// Share of the answers with an `ETag`, and with a `Last-Modified`, 0 to 1.
+    pub etag_share: f64,
+    pub last_modified_share: f64,
+    pub cache_control: Vec<ValueCount>,
+}
+
+/// Bytes, within a fifth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sizes {
+    pub median: u64,
+    pub p95: u64,
+    pub most: u64,
+}
+
+/// Requests over time.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Rate {
+    pub bucket_minutes: u64,
+    /// Oldest first; those without requests are left out.
+    pub buckets: Vec<RateBucket>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RateBucket {
+    pub at_ms: u64,
+    pub requests: u64,
+}
+
+/// A field that stands for whoever asks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuthCarrier {
+    /// `authorization`, `header`, `cookie` or `query`.
+    #[serde(rename = "in")]
+    pub place: String,
+    /// The scheme of `Authorization` in lower case, or the name of the field.
+    pub name: String,
+    /// Share of all requests, 0 to 1.
+    pub share: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValueCount {
+    pub value: String,
+    pub count: u64,
+}
+
+/// How a list may be read page by page: candidates, told by their names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paging {
+    /// Query parameters that choose the page or its size.
+    pub parameters: Vec<String>,
+    /// JSON Pointer to the items; empty when the body is the list.
+    pub items: String,
+    /// JSON Pointers to what leads on or counts.
+    pub members: Vec<String>,
+    /// Answers carry a `Link` (RFC 8288).
+    pub link_header: bool,
 }
 
 /// How well the twin did at one endpoint in shadow mode. Scores run from 0 to 100.
@@ -298,6 +390,13 @@ pub struct Parameter {
     pub schema: serde_json::Value,
     /// A few values seen, after redaction.
     pub samples: Vec<String>,
+    /// In how many requests it was, and when first and last.
+    #[serde(default)]
+    pub count: u64,
+    #[serde(default)]
+    pub first_seen_ms: u64,
+    #[serde(default)]
+    pub last_seen_ms: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -335,7 +434,16 @@ pub struct Field {
     pub count: u64,
     /// The values of an enum, when it is one.
     pub values: Vec<String>,
+    /// How often each of them stood there.
+    #[serde(default)]
+    pub value_counts: Vec<u64>,
+    /// A few values seen, after redaction.
     pub samples: Vec<String>,
+    /// When it was there first and last; of an item, when the list was. Absent for a whole body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_seen_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen_ms: Option<u64>,
 }
 
 /// One row of `GET /admin/plugins`.

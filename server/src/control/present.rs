@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use understudy_contract::twin;
 use understudy_contract::view::{self, BodyView, FieldView, ParameterView, ResponseView};
 use understudy_types::{
-    BodySchema, EndpointDetail, EndpointSummary, Field, Parameter, ResponseSchema, Segment, StatusCount,
+    AuthCarrier, BodySchema, EndpointBehaviour, EndpointDetail, EndpointSummary, Field, Paging, Parameter, Rate,
+    RateBucket, ResponseSchema, Segment, Sizes, StatusBehaviour, StatusCount, ValueCount,
 };
 
 use crate::shadow::Record;
@@ -13,6 +14,7 @@ pub(super) fn summary(endpoint: &view::Endpoint) -> EndpointSummary {
     EndpointSummary {
         id: endpoint.id.to_string(),
         method: endpoint.method.clone(),
+        graphql: endpoint.graphql.clone(),
         template: endpoint.template.clone(),
         segments: endpoint.segments.iter().map(segment).collect(),
         requests: endpoint.requests,
@@ -31,6 +33,7 @@ pub(super) fn detail(endpoint: &view::Endpoint, record: Option<&Record>) -> Endp
         parameters: endpoint.parameters().into_iter().map(parameter).collect(),
         request: endpoint.request_bodies().max_by_key(BodyView::count).map(|b| body(&b)),
         responses: endpoint.responses().map(|r| response(&r)).collect(),
+        behaviour: behaviour(endpoint),
         fidelity: record.map(|record| record.present()),
         overridden: None,
         named_by: None,
@@ -55,8 +58,45 @@ fn segment(segment: &view::Segment) -> Segment {
 }
 
 fn parameter(view: ParameterView) -> Parameter {
-    let ParameterView { name, location, presence, schema, samples, .. } = view;
-    Parameter { name, location: location.into(), presence, schema, samples }
+    let ParameterView {
+        name, location, presence, schema, samples, count, seen_ms: (first_seen_ms, last_seen_ms), ..
+    } = view;
+    Parameter { name, location: location.into(), presence, schema, samples, count, first_seen_ms, last_seen_ms }
+}
+
+fn behaviour(endpoint: &view::Endpoint) -> EndpointBehaviour {
+    let view::Frequency { bucket_minutes, buckets } = endpoint.frequency();
+    let buckets = buckets.into_iter().map(|(at_ms, requests)| RateBucket { at_ms, requests }).collect();
+    let carrier = |view::Carrier { place, name, share }| AuthCarrier { place, name, share };
+    let paging =
+        |view::Paging { parameters, items, members, link_header }| Paging { parameters, items, members, link_header };
+    EndpointBehaviour {
+        statuses: endpoint.status_habits().map(status).collect(),
+        request_bytes: endpoint.request_size().filter(|size| size.most > 0).map(sizes),
+        rate: Rate { bucket_minutes, buckets },
+        auth: endpoint.carriers().into_iter().map(carrier).collect(),
+        paging: endpoint.paging().map(paging),
+    }
+}
+
+fn status(habit: view::StatusHabit) -> StatusBehaviour {
+    let latency = |at: usize| habit.latency_ms.map(|all| all[at]);
+    StatusBehaviour {
+        status: habit.status,
+        count: habit.count,
+        share: habit.share,
+        latency_p50_ms: latency(0),
+        latency_p90_ms: latency(1),
+        latency_p99_ms: latency(2),
+        response_bytes: habit.size.map(sizes),
+        etag_share: habit.etag,
+        last_modified_share: habit.last_modified,
+        cache_control: habit.cache_control.into_iter().map(|(value, count)| ValueCount { value, count }).collect(),
+    }
+}
+
+fn sizes(view::Size { median, p95, most }: view::Size) -> Sizes {
+    Sizes { median, p95, most }
 }
 
 /// An endpoint may answer one status in several media types; the most frequent one stands for them.
@@ -86,6 +126,9 @@ fn field(view: FieldView) -> Field {
         null_share: view.null_share,
         count: view.count,
         values: view.values,
+        value_counts: view.value_counts,
         samples: view.samples,
+        first_seen_ms: view.seen_ms.map(|(first, _)| first),
+        last_seen_ms: view.seen_ms.map(|(_, last)| last),
     }
 }

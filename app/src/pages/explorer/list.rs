@@ -118,6 +118,7 @@ mod tests {
         EndpointSummary {
             id: format!("{method}{template}"),
             method: method.into(),
+            graphql: None,
             template: template.into(),
             segments: Vec::new(),
             requests: 1,
