@@ -10,9 +10,11 @@ use super::causes::{Case, Subject};
 use super::complete::Completion;
 use super::generate::Generator;
 use super::nearest;
+use super::paging::Sheet;
+use super::query::{Question, Selection};
 use super::refuse;
 use super::select::{caller, looked_up, page, row_value};
-use super::show::Showing;
+use super::show::{Showing, project};
 use super::trace::{Call, MIN_CREDENTIAL, set_cookies};
 use super::value::{at, hash, key_text, same_shape, scalar_text, write_time};
 use super::world::{Row, RowId, State, World};
@@ -342,8 +344,9 @@ impl<'a> Play<'a> {
         let is_new = done.created || matches!(rule.effect, Effect::Create { .. });
         let as_written = |id: &RowId| self.state.written.contains(id);
         let mut added = Vec::new();
-        let mut total = None;
-        let mut window = (0, None);
+        let mut sheet = None;
+        let asked = Question::of(self.call);
+        let selection = Selection::of(&asked);
         let showing = Showing {
             world: &self.state.world,
             behaviour: self.behaviour,
@@ -355,7 +358,6 @@ impl<'a> Play<'a> {
             for (old, new) in sample.call.params.iter().zip(&self.call.params).filter(|(old, new)| old != new) {
                 body = renamed(body, old, new);
             }
-            let mut put_total = Vec::new();
             for (place, part) in &rule.parts {
                 let value = match part {
                     Part::Row { class, view, .. } => done.row.as_ref().filter(|id| id.0 == *class).and_then(|id| {
@@ -368,25 +370,23 @@ impl<'a> Play<'a> {
                         } else if !as_written(id) {
                             completion.row(place, false, &mut shown, &|_| false);
                         }
+                        project(view, selection.as_ref(), &mut shown);
                         Some(shown)
                     }),
                     Part::List(list) => {
-                        let page = page(&self.state.world, list, self.call, who);
-                        total = Some(page.total);
-                        window = page.window;
-                        let shown = page.rows.into_iter().map(|(key, row)| {
+                        let page = page(&self.state.world, list, &asked, who);
+                        sheet = Some(Sheet::of(list, &page));
+                        let shown = page.rows().iter().map(|(key, row)| {
                             let mut shown = showing.row(&list.view, key, row);
-                            if !as_written(&(list.class, key.to_owned())) {
+                            if !as_written(&(list.class, (*key).to_owned())) {
                                 completion.row(place, true, &mut shown, &|_| false);
                             }
+                            project(&list.view, selection.as_ref(), &mut shown);
                             shown
                         });
                         Some(shown.collect())
                     }
-                    Part::Total => {
-                        put_total.push(place);
-                        None
-                    }
+                    Part::Telling(_) => None,
                     Part::Values { class, path } => {
                         Some(distinct(&self.state.world, *class, path).into_values().collect())
                     }
@@ -422,8 +422,10 @@ impl<'a> Play<'a> {
                     put(&mut body, place, value);
                 }
             }
-            for path in put_total {
-                put(&mut body, path, Value::from(total.unwrap_or(0)));
+            for (place, part) in &rule.parts {
+                if let (Part::Telling(telling), Some(sheet)) = (part, &sheet) {
+                    telling.put(&mut body, place, telling.value(&asked, sheet));
+                }
             }
             for (place, token, _) in &issued {
                 if let IssuedAt::Body(path) = place {
@@ -444,7 +446,7 @@ impl<'a> Play<'a> {
             Effect::Put { updated_status, .. } => *updated_status,
             _ => rule.status,
         };
-        answer.headers = self.headers(sample, &answer.body, done, total, window);
+        answer.headers = self.headers(sample, &answer.body, done, sheet.as_ref());
         answer.headers.0.extend(self.cookies(sample, &issued));
         if let Some(not_modified) = self.not_modified(&answer) {
             return not_modified;
@@ -454,7 +456,7 @@ impl<'a> Play<'a> {
             // Not all of it could be explained.
             answer.confidence = answer.confidence.min(COMPLETED);
         }
-        answer.reason = self.reason(done, total);
+        answer.reason = self.reason(done, sheet.map(|sheet| sheet.total));
         answer
     }
 
@@ -534,14 +536,7 @@ impl<'a> Play<'a> {
         out
     }
 
-    fn headers(
-        &self,
-        sample: &Sample,
-        body: &Bytes,
-        done: &Done,
-        total: Option<usize>,
-        window: (usize, Option<usize>),
-    ) -> Headers {
+    fn headers(&self, sample: &Sample, body: &Bytes, done: &Done, sheet: Option<&Sheet>) -> Headers {
         let mut out = Vec::new();
         let has_type = self.rule.headers.iter().any(|(name, _)| name == "content-type");
         if let Some(value) = sample.headers.get("content-type").filter(|_| !has_type) {
@@ -551,9 +546,10 @@ impl<'a> Play<'a> {
             let value = match rule {
                 HeaderRule::Const(value) => Some(value.clone()),
                 HeaderRule::Total { paged } => {
-                    total.filter(|_| !*paged || window.1.is_some()).map(|total| total.to_string())
+                    sheet.filter(|sheet| !*paged || sheet.limit.is_some()).map(|sheet| sheet.total.to_string())
                 }
-                HeaderRule::Links => total.and_then(|total| self.links(total, window)),
+                HeaderRule::Links => sheet.and_then(|sheet| self.links(sheet.total, (sheet.first, sheet.limit))),
+                HeaderRule::Page(url) => sheet.and_then(|sheet| url.url(self.call, sheet)),
                 HeaderRule::Location { absolute } => done.row.as_ref().map(|(_, key)| {
                     let host = self.call.headers.get("host").filter(|_| *absolute);
                     let origin = host.map(|host| format!("http://{host}")).unwrap_or_default();
@@ -709,7 +705,7 @@ fn distinct(world: &World, class: usize, path: &[String]) -> BTreeMap<String, Va
 }
 
 /// Replaces the value at a path; what is missing on the way is made.
-fn put(body: &mut Value, path: &[String], value: Value) {
+pub(super) fn put(body: &mut Value, path: &[String], value: Value) {
     let Some((first, rest)) = path.split_first() else {
         *body = value;
         return;

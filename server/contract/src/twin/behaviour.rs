@@ -1,6 +1,7 @@
 //! How the API behaves, as far as the journal shows it: the rules that `mine` finds and `answer` replays.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -8,7 +9,9 @@ use serde_json::Value;
 use super::cases::Cases;
 use super::causes::Cause;
 use super::classes::Classes;
+use super::paging::{Telling, UrlRule};
 use super::phrase::Phrase;
+use super::query::{Convention, Fields, Op};
 use super::trace::{Call, Carriers, Place};
 use super::value::TimeForm;
 use super::world::World;
@@ -145,6 +148,8 @@ pub(super) enum HeaderRule {
     },
     /// `Link` (RFC 8288) with the pages around this one.
     Links,
+    /// The URL of another page.
+    Page(Box<UrlRule>),
     /// The path of the new row, with or without scheme and authority.
     Location {
         absolute: bool,
@@ -285,8 +290,8 @@ pub(super) enum Part {
         view: View,
     },
     List(Box<ListRule>),
-    /// How many rows the list of the answer has before paging.
-    Total,
+    /// Something about the page of the list.
+    Telling(Box<Telling>),
     /// The distinct values of a field of all rows of a class.
     Values {
         class: usize,
@@ -341,6 +346,8 @@ pub(super) struct View {
     pub(super) fields: Vec<ViewField>,
     /// Fields beyond those listed are shown when the row has them.
     pub(super) open: bool,
+    /// How the fields to show are chosen by the query, where they can be.
+    pub(super) projection: Option<Projection>,
 }
 
 #[derive(Debug, Clone)]
@@ -374,15 +381,48 @@ pub(super) enum Show {
     },
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct ListRule {
     pub(super) class: usize,
     pub(super) view: View,
     pub(super) scopes: Vec<Scope>,
+    /// By the name of the term.
     pub(super) filters: BTreeMap<String, Filter>,
+    /// Names of terms that were sent and change nothing.
+    pub(super) ignored: BTreeSet<String>,
+    /// How the API spells conditions; what was never sent is read by them.
+    pub(super) conventions: BTreeSet<Convention>,
+    pub(super) fields: Arc<Fields>,
     pub(super) order: Order,
+    /// By the name of the term, up to the word that says the role.
     pub(super) paging: BTreeMap<String, PageRole>,
-    pub(super) default_limit: Option<usize>,
+    pub(super) sizes: Sizes,
+    /// Cursors that the API gave: the key of the row each stands at, and whether it goes backwards from there.
+    pub(super) cursors: Arc<BTreeMap<String, (String, bool)>>,
+}
+
+/// How many rows a page has, and what becomes of pages there are none of.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sizes {
+    /// Where no size is asked for.
+    pub(super) default: Option<usize>,
+    /// The same, where a page is asked for by number.
+    pub(super) of_page: Option<usize>,
+    /// More are never given.
+    pub(super) most: Option<usize>,
+    /// The first page is number 0.
+    pub(super) from_zero: bool,
+    /// A page after the last one is the last one.
+    pub(super) clamped: bool,
+}
+
+/// What a query that names the fields to show does to a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Projection {
+    /// The object in a row that it thins out; empty for the row.
+    pub(super) inside: Vec<String>,
+    /// Shown though nobody asks for them.
+    pub(super) kept: BTreeSet<String>,
 }
 
 /// What restricts a list by itself.
@@ -400,15 +440,13 @@ pub(super) enum Scope {
     RelatedVia { class: usize, field: String, reference: String },
 }
 
-/// What a query parameter does to a list.
+/// What a term of the query does to a list.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Filter {
-    Equals(Vec<String>),
-    NotEquals(Vec<String>),
-    Contains(Vec<String>),
-    Like(Vec<String>),
-    AtLeast(Vec<String>),
-    AtMost(Vec<String>),
+    Field {
+        path: Vec<String>,
+        op: Op,
+    },
     /// Rows to which the named account has this relation.
     RelatedTo(String),
     /// Some text field contains it.
@@ -424,12 +462,26 @@ pub(super) enum PageRole {
     End,
     SortBy,
     Direction,
+    /// The key of the row before the first one.
+    After,
+    /// The key of the row after the last one.
+    Before,
+    /// A text that an earlier page gave.
+    Cursor,
+    /// Which fields to show.
+    Select,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Order {
     Created { descending: bool },
     Field { path: Vec<String>, descending: bool },
+}
+
+impl Default for Order {
+    fn default() -> Self {
+        Self::Created { descending: false }
+    }
 }
 
 /// A call the API refuses, and how it says so.

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
+use super::behaviour::PageRole;
 use super::behaviour::{Behaviour, Rule};
+use super::select::{Role, role_of};
 use super::trace::{Call, Seen, Sent, Trace};
 
 /// Separates the endpoint's id from its case; no id has it.
@@ -61,6 +63,8 @@ enum Split {
     Member(String),
     /// The value of a query parameter.
     Query(String),
+    /// With or without a query parameter that asks for a page.
+    Paged(String),
 }
 
 impl Split {
@@ -69,6 +73,7 @@ impl Split {
             Self::Body => body_kind(&call.sent).to_owned(),
             Self::Signed => if call.credential.is_some() { "signed" } else { "anonymous" }.to_owned(),
             Self::Header(name) => call.headers.get(name).unwrap_or_default().to_owned(),
+            Self::Paged(name) => if call.query(name).is_some() { "paged" } else { "whole" }.to_owned(),
             Self::Query(name) => call.query(name).unwrap_or_default().to_owned(),
             Self::Member(name) => {
                 let member = call.sent.value().and_then(|body| body.get(name));
@@ -168,6 +173,9 @@ fn split(seen: &[&Seen]) -> Option<Split> {
     if by_body(&good) {
         return Some(Split::Body);
     }
+    if let Some(name) = by_page(&good) {
+        return Some(Split::Paged(name));
+    }
     by_word(&good).or_else(|| by_credential(&good).then_some(Split::Signed))
 }
 
@@ -185,6 +193,28 @@ fn body_kind(sent: &Sent) -> &'static str {
 fn by_body(good: &[&Seen]) -> bool {
     let has = |kind: &str| good.iter().any(|seen| body_kind(&seen.call.sent) == kind);
     has("list") && has("object")
+}
+
+/// The parameter that asks for a page, where pages come in an envelope that whole lists do not have.
+fn by_page(good: &[&Seen]) -> Option<String> {
+    let pages = |role: Role| {
+        matches!(role.role, PageRole::Page | PageRole::Limit | PageRole::Offset | PageRole::Cursor | PageRole::After)
+    };
+    let names: BTreeSet<&str> = good.iter().flat_map(|seen| &seen.call.query).map(|(name, _)| name.as_str()).collect();
+    let mut names = names.into_iter().filter(|name| role_of(&[(*name).to_owned()]).is_some_and(pages));
+    let tells = |name: &&str| {
+        let (paged, whole): (Vec<&Seen>, Vec<&Seen>) =
+            good.iter().copied().partition(|seen| seen.call.query(name).is_some());
+        let lists = |seen: &[&Seen]| seen.iter().all(|seen| seen.reply.as_ref().is_some_and(holds_list));
+        let (paged_shape, whole_shape) = (Shape::of(&paged), Shape::of(&whole));
+        !paged.is_empty() && !whole.is_empty() && lists(&paged) && lists(&whole) && paged_shape.shows_more(&whole_shape)
+    };
+    names.find(tells).map(str::to_owned)
+}
+
+/// An array, or an object with one.
+fn holds_list(reply: &Value) -> bool {
+    reply.is_array() || reply.as_object().is_some_and(|object| object.values().any(Value::is_array))
 }
 
 /// Answers with a credential show what answers without one never do.

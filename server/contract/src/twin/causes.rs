@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::behaviour::{ListRule, Source};
 use super::fault::Fault;
+use super::query::Question;
 use super::select::{looked_up, page, taken};
 use super::trace::{Call, Sent};
 use super::value::{at, key_text, scalar_text};
@@ -125,8 +126,8 @@ impl Cause {
                 case.target().is_some_and(|row| row.fields.get(field).or_else(|| row.hidden.get(field)) == Some(value))
             }
             Self::PastEnd => subject.list.is_some_and(|list| {
-                let page = page(world, list, call, who);
-                page.window.0 > 0 && page.window.0 >= page.total
+                let page = page(world, list, &Question::of(call), who);
+                page.first > 0 && page.first >= page.total()
             }),
             Self::NoSuch => subject.lookup.is_some_and(|(class, pairs)| looked_up(world, class, pairs, call).is_none()),
         }

@@ -8,11 +8,14 @@ mod auth;
 mod complaints;
 mod copies;
 mod faults;
+mod figures;
+mod filters;
 mod guesses;
 mod headers;
 mod leaves;
 mod lists;
 mod order;
+mod pages;
 mod plans;
 mod refusals;
 mod share;
@@ -324,7 +327,7 @@ fn rule(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Rule {
         let (path, list) = list_path(&pattern);
         if list {
             let rule = facts.past.lists.rule(facts, endpoint, &path, class, view);
-            parts.extend(rule.map(|rule| (path, Part::List(Box::new(rule)))));
+            parts.push((path, Part::List(Box::new(rule))));
         } else {
             let selector = plans::selector(facts, endpoint, &pattern);
             if selector.is_some() || matches!(effect, Effect::Create { .. }) {
@@ -332,7 +335,7 @@ fn rule(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Rule {
             }
         }
     }
-    parts.extend(facts.past.lists.totals(facts, endpoint, &parts));
+    parts.extend(facts.past.lists.tellings(facts, endpoint, &parts));
     let covered: Vec<Vec<String>> = parts.iter().map(|(path, _)| path.clone()).collect();
     let events: Vec<&Event> = facts.events(endpoint).collect();
     parts.extend(aftermath::fields(&events, facts.trace, facts.classes, &covered));
@@ -350,7 +353,7 @@ fn rule(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Rule {
         issues: facts.auth.issues(facts.trace, facts.past, endpoint, shows_row),
         ends_session: facts.auth.ends.contains(&endpoint),
         status,
-        headers: headers::mine(&good, &parts, &effect),
+        headers: headers::mine(&good, &parts, &effect, facts.past.lists.links(facts, endpoint, &parts)),
         samples: match status_slot {
             Some(_) => one_of_each_status(facts, endpoint),
             None => good.iter().rev().take(MAX_SAMPLES).map(|(_, seen)| sample(seen)).collect(),

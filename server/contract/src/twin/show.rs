@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::behaviour::{Behaviour, Show, View};
+use super::query::Selection;
 use super::trace::Call;
 use super::value::key_text;
 use super::world::{Row, World};
@@ -15,6 +16,15 @@ pub(super) struct Showing<'a> {
     pub(super) who: Option<&'a str>,
     /// What a token field shows.
     pub(super) token: Option<&'a str>,
+}
+
+/// Leaves of a shown row what the query chose.
+pub(super) fn project(view: &View, selection: Option<&Selection>, shown: &mut Value) {
+    let (Some(projection), Some(selection)) = (&view.projection, selection) else { return };
+    let inside = projection.inside.iter().try_fold(shown, |value, name| value.get_mut(name));
+    if let Some(Value::Object(object)) = inside {
+        object.retain(|name, _| selection.wants(name) || projection.kept.contains(name));
+    }
 }
 
 /// Share from which a field counts as always there.

@@ -18,6 +18,8 @@ pub(super) struct Call {
     pub(super) params: Vec<String>,
     /// Query parameters in order, decoded.
     pub(super) query: Vec<(String, String)>,
+    /// The query as it was sent.
+    pub(super) raw_query: String,
     pub(super) credential: Option<String>,
     /// The user name and the (redacted) password of `Authorization: Basic` (RFC 7617 §2).
     pub(super) basic: Option<(String, String)>,
@@ -55,6 +57,7 @@ impl Call {
             path: request.path().to_owned(),
             params,
             query,
+            raw_query: request.query().unwrap_or_default().to_owned(),
             basic: basic(&request.headers),
             credential,
             sent: read_sent(&request.headers, &request.body),

@@ -127,11 +127,16 @@ pub(super) fn retyped(value: &Value, like: &Value) -> Value {
 
 /// Every scalar or array below an object, by member names, at most three levels deep.
 pub(super) fn leaf_paths(object: &Map<String, Value>) -> Vec<Vec<String>> {
-    fn walk(object: &Map<String, Value>, path: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
+    deep_paths(object, 3)
+}
+
+/// The same, so many levels deep.
+pub(super) fn deep_paths(object: &Map<String, Value>, depth: usize) -> Vec<Vec<String>> {
+    fn walk(object: &Map<String, Value>, depth: usize, path: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
         for (name, value) in object {
             path.push(name.clone());
             match value {
-                Value::Object(inner) if path.len() < 3 => walk(inner, path, out),
+                Value::Object(inner) if path.len() < depth => walk(inner, depth, path, out),
                 Value::Object(_) => {}
                 _ => out.push(path.clone()),
             }
@@ -139,7 +144,7 @@ pub(super) fn leaf_paths(object: &Map<String, Value>) -> Vec<Vec<String>> {
         }
     }
     let mut out = Vec::new();
-    walk(object, &mut Vec::new(), &mut out);
+    walk(object, depth, &mut Vec::new(), &mut out);
     out
 }
 

@@ -2,6 +2,7 @@
 
 use super::Seen;
 use crate::twin::behaviour::{Effect, HeaderRule, Part};
+use crate::twin::paging::UrlRule;
 
 /// Fields that belong to one connection or one moment, or that the server in front writes itself (RFC 9110 §6.6, §7.6.1,
 /// §8.6; RFC 9112 §6, §9).
@@ -25,11 +26,16 @@ pub(super) fn mine(
     good: &[(usize, &Seen)],
     parts: &[(Vec<String>, Part)],
     effect: &Effect,
+    links: Vec<(String, UrlRule)>,
 ) -> Vec<(String, HeaderRule)> {
     let Some((_, last)) = good.last() else { return vec![] };
     let list = parts.iter().any(|(_, part)| matches!(part, Part::List(_)));
     let creates = matches!(effect, Effect::Create { .. });
-    let mut out = if list { list_headers(good) } else { vec![] };
+    let mut out: Vec<(String, HeaderRule)> =
+        links.into_iter().map(|(name, url)| (name, HeaderRule::Page(Box::new(url)))).collect();
+    if list {
+        out.extend(list_headers(good));
+    }
     for (name, value) in &last.headers.0 {
         if out.iter().any(|(known, _)| known == name)
             || NEVER.contains(&name.as_str())

@@ -2,15 +2,18 @@
 //! it was when each list was answered.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::Facts;
-use crate::twin::behaviour::{Filter, ListRule, Order, PageRole, Part, Scope, View};
+use super::{Facts, figures};
+use crate::twin::behaviour::{ListRule, Order, PageRole, Part, Scope, Sizes, View};
 use crate::twin::classes::Classes;
-use crate::twin::select::{compare, matching, page, row_value, window};
-use crate::twin::trace::{Call, Seen, Trace};
-use crate::twin::value::{at, key_text, leaf_paths, scalar_text};
+use crate::twin::paging::UrlRule;
+use crate::twin::query::{Fields, Question};
+use crate::twin::select::{compare, page, role_of, row_value};
+use crate::twin::trace::{Seen, Trace};
+use crate::twin::value::{at, deep_paths, key_text, scalar_text};
 use crate::twin::world::{Row, World};
 
 /// Answers kept for each endpoint and each set of query names: the newest, when most rows are known.
@@ -19,8 +22,8 @@ const MAX_OBSERVED_ALIKE: usize = 10;
 const MAX_QUERY_SHAPES: usize = 24;
 /// Rows looked at to learn which fields there are.
 const MAX_ROWS_FOR_PATHS: usize = 40;
-/// Above this a candidate explains a filter.
-const ENOUGH: f64 = 0.75;
+/// Members followed down from a row.
+const MAX_FIELD_DEPTH: usize = 4;
 
 /// One answered list with the world right after it.
 struct Observed {
@@ -42,12 +45,12 @@ impl Probes {
 
     /// Keeps an answer that holds an array near its root.
     pub(super) fn look(&mut self, step: usize, seen: &Seen, world: &World, _: &Classes, who: Option<&str>) {
-        let Some(reply) = seen.reply.as_ref().filter(|_| seen.ok() && seen.call.method == "GET") else { return };
+        let Some(reply) = seen.reply.as_ref().filter(|_| seen.ok()) else { return };
         let near = reply.is_array() || reply.as_object().is_some_and(|object| object.values().any(Value::is_array));
         if !near {
             return;
         }
-        let mut names: Vec<String> = seen.call.query.iter().map(|(name, _)| name.clone()).collect();
+        let mut names: Vec<String> = Question::of(&seen.call).terms.into_iter().map(|term| term.name).collect();
         names.sort();
         let shapes = self.observed.entry(seen.endpoint).or_default();
         if shapes.len() >= MAX_QUERY_SHAPES && !shapes.contains_key(&names) {
@@ -67,6 +70,28 @@ impl Probes {
         all
     }
 
+    /// The lists at `path` that an endpoint answered, with the bodies they were in.
+    fn answered<'o>(
+        &'o self,
+        facts: &'o Facts<'_>,
+        endpoint: usize,
+        path: &[String],
+        class: usize,
+    ) -> (Vec<Answered<'o>>, Vec<&'o Value>) {
+        let key = &facts.classes.all[class].key;
+        let (mut answers, mut replies) = (Vec::new(), Vec::new());
+        for observed in self.of(endpoint) {
+            let seen = &facts.trace.seen[observed.step];
+            let Some(reply) = seen.reply.as_ref() else { continue };
+            let Some(items) = at(reply, path).and_then(Value::as_array) else { continue };
+            let keys = items.iter().filter_map(|item| key_text(item.get(key)?)).collect();
+            let (asked, who) = (Question::of(&seen.call), observed.who.as_deref());
+            answers.push(Answered { own: true, step: observed.step, world: &observed.world, asked, who, keys });
+            replies.push(reply);
+        }
+        (answers, replies)
+    }
+
     /// The rule behind the list at `path` of an endpoint's answers.
     pub(super) fn rule(
         &self,
@@ -75,64 +100,69 @@ impl Probes {
         path: &[String],
         class: usize,
         view: View,
-    ) -> Option<ListRule> {
-        let key = &facts.classes.all[class].key;
-        let mut answers = Vec::new();
-        for observed in self.of(endpoint) {
-            let seen = &facts.trace.seen[observed.step];
-            let Some(items) = at(seen.reply.as_ref()?, path).and_then(Value::as_array) else { continue };
-            let keys = items.iter().filter_map(|item| key_text(item.get(key)?)).collect();
-            answers.push(Answered { world: &observed.world, call: &seen.call, who: observed.who.as_deref(), keys });
+    ) -> ListRule {
+        let (mut answers, _) = self.answered(facts, endpoint, path, class);
+        for (other, path) in siblings(facts, endpoint, class) {
+            let (others, _) = self.answered(facts, other, &path, class);
+            answers.extend(others.into_iter().map(|answer| Answered { own: false, ..answer }));
         }
-        let search = Search { class, answers, viewer_fields: &self.viewer_fields, paths: field_paths(facts, class) };
-        Some(search.run(facts, endpoint, view))
+        let fields = Arc::new(Fields::new(field_paths(facts, class)));
+        let mut rule = Search { class, answers, viewer_fields: &self.viewer_fields, fields }.run(facts, endpoint, view);
+        let (answers, replies) = self.answered(facts, endpoint, path, class);
+        rule.sizes.most = rule.sizes.most.or_else(|| figures::most(&answers, &replies, path, &rule));
+        rule
     }
 
-    /// Positions that hold the number of all rows, and lists of plain values that are values of rows.
-    pub(super) fn totals(
+    /// Header fields that hold the URL of another page.
+    pub(super) fn links(
+        &self,
+        facts: &Facts<'_>,
+        endpoint: usize,
+        parts: &[(Vec<String>, Part)],
+    ) -> Vec<(String, UrlRule)> {
+        let Some((path, rule)) = list_of(parts) else { return vec![] };
+        let (answers, _) = self.answered(facts, endpoint, path, rule.class);
+        let headers = |answer: &Answered<'_>| &facts.trace.seen[answer.step].headers;
+        let names: BTreeSet<&str> =
+            answers.iter().flat_map(|answer| headers(answer).0.iter().map(|(name, _)| name.as_str())).collect();
+        let rule_of = |name: &str| {
+            let values: Vec<Option<&str>> = answers.iter().map(|answer| headers(answer).get(name)).collect();
+            figures::header(name, &answers, &values, rule)
+        };
+        names.into_iter().filter_map(|name| Some((name.to_owned(), rule_of(name)?))).collect()
+    }
+
+    /// Positions that say something of the page, and lists of plain values that are values of rows.
+    pub(super) fn tellings(
         &self,
         facts: &Facts<'_>,
         endpoint: usize,
         parts: &[(Vec<String>, Part)],
     ) -> Vec<(Vec<String>, Part)> {
-        let observed = self.of(endpoint);
-        let list = parts.iter().find_map(|(path, part)| match part {
-            Part::List(rule) => Some((path, rule)),
-            _ => None,
-        });
-        match list {
-            Some((path, rule)) => total_paths(facts, &observed, path, rule),
-            // An array inside of a row is the row's own.
-            None => {
-                let own = |array: &[String]| parts.iter().any(|(path, _)| array.starts_with(path));
-                value_lists(facts, &observed).into_iter().filter(|(array, _)| !own(array)).collect()
-            }
-        }
+        let Some((path, rule)) = list_of(parts) else { return value_lists(facts, &self.of(endpoint)) };
+        let (answers, replies) = self.answered(facts, endpoint, path, rule.class);
+        let tellings = figures::mine(&answers, &replies, path, rule).into_iter();
+        tellings.map(|(path, telling)| (path, Part::Telling(Box::new(telling)))).collect()
     }
 }
 
-fn total_paths(
-    facts: &Facts<'_>,
-    observed: &[&Observed],
-    list: &[String],
-    rule: &ListRule,
-) -> Vec<(Vec<String>, Part)> {
-    let mut hits: BTreeMap<Vec<String>, (u32, u32)> = BTreeMap::new();
-    for observed in observed {
-        let seen = &facts.trace.seen[observed.step];
-        let Some(Value::Object(reply)) = &seen.reply else { continue };
-        let total = page(&observed.world, rule, &seen.call, observed.who.as_deref()).total;
-        for path in leaf_paths(reply).into_iter().filter(|path| !path.starts_with(list)) {
-            let Some(n) = at(seen.reply.as_ref().unwrap_or(&Value::Null), &path).and_then(Value::as_u64) else {
-                continue;
-            };
-            let tally = hits.entry(path).or_insert((0, 0));
-            tally.1 += 1;
-            tally.0 += u32::from(n == total as u64);
-        }
-    }
-    let holds = hits.into_iter().filter(|(_, (hits, all))| f64::from(*hits) >= f64::from(*all) * 0.7);
-    holds.map(|(path, _)| (path, Part::Total)).collect()
+/// The other cases of an endpoint that list the same class, with the paths to the lists.
+fn siblings(facts: &Facts<'_>, endpoint: usize, class: usize) -> Vec<(usize, Vec<String>)> {
+    let place = &facts.trace.endpoints[endpoint];
+    let same = |other: usize| {
+        let other_place = &facts.trace.endpoints[other];
+        other != endpoint && other_place.method == place.method && other_place.segments == place.segments
+    };
+    let sites = facts.classes.sites.iter().filter(|(id, own)| **own == class && same(id.endpoint));
+    let lists = sites.filter(|(id, _)| id.pattern.has_each() && facts.classes.is_outer(id));
+    lists.map(|(id, _)| (id.endpoint, super::list_path(&id.pattern).0)).collect()
+}
+
+fn list_of(parts: &[(Vec<String>, Part)]) -> Option<(&[String], &ListRule)> {
+    parts.iter().find_map(|(path, part)| match part {
+        Part::List(rule) => Some((path.as_slice(), rule.as_ref())),
+        _ => None,
+    })
 }
 
 /// `{"tags": ["a", "b"]}` where the texts are what some field of the rows of a class holds.
@@ -190,10 +220,11 @@ fn field_paths(facts: &Facts<'_>, class: usize) -> BTreeSet<Vec<String>> {
     // The rows that were deleted by the end had the same fields; events keep some of them.
     let deleted = facts.past.events.iter().filter(|event| event.class == class).map(|event| &event.after);
     for row in world.tables[class].rows.values().take(MAX_ROWS_FOR_PATHS).chain(deleted.take(MAX_ROWS_FOR_PATHS)) {
-        out.extend(leaf_paths(&row.fields));
+        out.extend(deep_paths(&row.fields, MAX_FIELD_DEPTH));
         for (name, reference) in &row.refs {
             out.insert(vec![name.clone()]);
-            let inner = world.row(reference).map(|other| leaf_paths(&other.fields)).unwrap_or_default();
+            let inner =
+                world.row(reference).map(|other| deep_paths(&other.fields, MAX_FIELD_DEPTH)).unwrap_or_default();
             out.extend(inner.into_iter().map(|path| [vec![name.clone()], path].concat()));
         }
     }
@@ -201,98 +232,86 @@ fn field_paths(facts: &Facts<'_>, class: usize) -> BTreeSet<Vec<String>> {
 }
 
 /// One answered list.
-struct Answered<'o> {
-    world: &'o World,
-    call: &'o Call,
-    who: Option<&'o str>,
-    keys: Vec<String>,
+pub(super) struct Answered<'o> {
+    /// Not one of another case of the same endpoint, whose pages may be different.
+    pub(super) own: bool,
+    pub(super) step: usize,
+    pub(super) world: &'o World,
+    pub(super) asked: Question<'o>,
+    pub(super) who: Option<&'o str>,
+    pub(super) keys: Vec<String>,
 }
 
-struct Search<'o> {
-    class: usize,
-    answers: Vec<Answered<'o>>,
-    viewer_fields: &'o BTreeSet<(usize, String)>,
-    paths: BTreeSet<Vec<String>>,
+impl Answered<'_> {
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.asked.terms.iter().any(|term| term.name == name)
+    }
+}
+
+pub(super) struct Search<'o> {
+    pub(super) class: usize,
+    pub(super) answers: Vec<Answered<'o>>,
+    pub(super) viewer_fields: &'o BTreeSet<(usize, String)>,
+    pub(super) fields: Arc<Fields>,
 }
 
 impl Search<'_> {
     fn run(&self, facts: &Facts<'_>, endpoint: usize, view: View) -> ListRule {
-        let names: BTreeSet<&str> =
-            self.answers.iter().flat_map(|answer| answer.call.query.iter().map(|(name, _)| name.as_str())).collect();
-        let paging: BTreeMap<String, PageRole> =
-            names.iter().filter_map(|name| Some(((*name).to_owned(), page_role(name)?))).collect();
-        let paging = self.verified(paging);
-        let filter_names: Vec<&str> = names.into_iter().filter(|name| !paging.contains_key(*name)).collect();
-        let mut rule = ListRule {
-            class: self.class,
-            view,
-            scopes: vec![],
-            filters: BTreeMap::new(),
-            order: Order::Created { descending: false },
-            paging,
-            default_limit: None,
-        };
+        let mut rule = ListRule { class: self.class, fields: self.fields.clone(), ..ListRule::default() };
+        rule.paging = self.roles(facts);
+        rule.cursors = Arc::new(self.cursors(facts, &rule));
         rule.order = self.order(&rule);
-        self.find_scopes(facts, endpoint, &mut rule, &filter_names);
-        rule.default_limit = self.default_limit(&rule, &filter_names);
-        // Twice, so that a filter that only came along with another one is found after that one.
-        for _ in 0..2 {
-            for name in &filter_names {
-                self.find_filter(&mut rule, name, &filter_names);
-            }
-        }
-        for name in &filter_names {
-            self.find_joint_filter(&mut rule, name);
-        }
+        let names = self.filter_names(&rule);
+        self.find_scopes(facts, endpoint, &mut rule, &names);
+        rule.sizes = self.sizes(&rule, &names);
+        self.find_filters(&mut rule, &names);
+        rule.view = view;
         rule
     }
 
-    /// A name that sounds like a page size but does not limit is none.
-    fn verified(&self, mut paging: BTreeMap<String, PageRole>) -> BTreeMap<String, PageRole> {
-        paging.retain(|name, role| {
-            let mut values =
-                self.answers.iter().filter_map(|answer| Some((answer.call.query(name)?, answer.keys.len())));
-            match role {
-                PageRole::Limit => values.all(|(text, shown)| text.parse::<usize>().is_ok_and(|limit| shown <= limit)),
-                PageRole::Offset | PageRole::Page | PageRole::End => {
-                    values.all(|(text, _)| text.parse::<usize>().is_ok())
-                }
-                PageRole::SortBy | PageRole::Direction => true,
-            }
-        });
-        paging
+    /// The names of terms that may be conditions.
+    fn filter_names(&self, rule: &ListRule) -> Vec<String> {
+        let terms = self.answers.iter().flat_map(|answer| &answer.asked.terms);
+        let free = terms.filter(|term| role_of(&term.steps).is_none_or(|role| !rule.paging.contains_key(&role.name)));
+        let free = free.filter(|term| !rule.paging.contains_key(&term.name));
+        free.map(|term| term.name.clone()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// How well a rule predicts one answer, 0 to 1: all shown rows predicted, and as many as there should be.
-    fn score(&self, rule: &ListRule, answer: &Answered<'_>) -> f64 {
-        let predicted = matching(answer.world, rule, answer.call, answer.who);
-        let keys: BTreeSet<&str> = predicted.iter().map(|(key, _)| *key).collect();
+    pub(super) fn score(&self, rule: &ListRule, answer: &Answered<'_>) -> f64 {
+        let free;
+        let rule = if answer.own {
+            rule
+        } else {
+            free = ListRule { sizes: Sizes::default(), ..rule.clone() };
+            &free
+        };
+        let page = page(answer.world, rule, &answer.asked, answer.who);
+        let keys: BTreeSet<&str> = page.all.iter().map(|(key, _)| *key).collect();
         let shown = answer.keys.iter().filter(|key| keys.contains(key.as_str())).count();
-        let (first, limit) = window(rule, answer.call);
-        let due = keys.len().saturating_sub(first).min(limit.unwrap_or(usize::MAX));
-        if due == 0 && answer.keys.is_empty() {
+        let due = page.rows();
+        if due.is_empty() && answer.keys.is_empty() {
             return 1.0;
         }
         let precision = if answer.keys.is_empty() { 0.0 } else { shown as f64 / answer.keys.len() as f64 };
-        let amount = due.min(answer.keys.len()) as f64 / due.max(answer.keys.len()) as f64;
+        let amount = due.len().min(answer.keys.len()) as f64 / due.len().max(answer.keys.len()) as f64;
         // On a page of a longer list any filter that keeps the shown rows would do; the order tells which rows are due.
-        let page = page(answer.world, rule, answer.call, answer.who);
-        let same = page.rows.iter().filter(|(key, _)| answer.keys.iter().any(|shown| shown == key)).count();
-        let overlap = same as f64 / page.rows.len().max(answer.keys.len()).max(1) as f64;
+        let same = due.iter().filter(|(key, _)| answer.keys.iter().any(|shown| shown == key)).count();
+        let overlap = same as f64 / due.len().max(answer.keys.len()).max(1) as f64;
         precision * amount * (0.4 + 0.6 * overlap)
     }
 
-    fn mean(&self, rule: &ListRule, wanted: impl Fn(&Answered<'_>) -> bool) -> (f64, usize) {
+    pub(super) fn mean(&self, rule: &ListRule, wanted: impl Fn(&Answered<'_>) -> bool) -> (f64, usize) {
         let scores: Vec<f64> =
             self.answers.iter().filter(|answer| wanted(answer)).map(|answer| self.score(rule, answer)).collect();
         (scores.iter().sum::<f64>() / scores.len().max(1) as f64, scores.len())
     }
 
-    fn find_scopes(&self, facts: &Facts<'_>, endpoint: usize, rule: &mut ListRule, filters: &[&str]) {
+    fn find_scopes(&self, facts: &Facts<'_>, endpoint: usize, rule: &mut ListRule, filters: &[String]) {
         let slots = facts.trace.endpoints[endpoint].segments.iter().filter(|segment| segment.is_none()).count();
         let mut candidates: Vec<Scope> = Vec::new();
         for slot in 0..slots {
-            candidates.extend(self.paths.iter().map(|path| Scope::Field { path: path.clone(), slot }));
+            candidates.extend(self.fields.paths.iter().map(|path| Scope::Field { path: path.clone(), slot }));
             candidates.push(Scope::Parent { slot });
         }
         if self.answers.iter().any(|answer| answer.who.is_some()) {
@@ -301,7 +320,7 @@ impl Search<'_> {
                 if *class == self.class {
                     candidates.push(Scope::Related { class: *class, field: field.clone() });
                 }
-                let via = self.paths.iter().filter(|path| path.len() == 1);
+                let via = self.fields.paths.iter().filter(|path| path.len() == 1);
                 candidates.extend(via.map(|path| Scope::RelatedVia {
                     class: *class,
                     field: field.clone(),
@@ -309,7 +328,7 @@ impl Search<'_> {
                 }));
             }
         }
-        let plain = |answer: &Answered<'_>| !answer.call.query.iter().any(|(name, _)| filters.contains(&name.as_str()));
+        let plain = |answer: &Answered<'_>| !filters.iter().any(|name| answer.has(name));
         for _ in 0..3 {
             let (now, _) = self.mean(rule, plain);
             let tried = candidates.iter().map(|scope| {
@@ -327,98 +346,11 @@ impl Search<'_> {
         }
     }
 
-    /// The page size where none is asked for: lists never are longer, and rows are left over.
-    fn default_limit(&self, rule: &ListRule, filters: &[&str]) -> Option<usize> {
-        let asks = |answer: &&Answered<'_>| {
-            let role =
-                |name: &str| rule.paging.get(name).is_some_and(|role| matches!(role, PageRole::Limit | PageRole::End));
-            !answer.call.query.iter().any(|(name, _)| role(name) || filters.contains(&name.as_str()))
-        };
-        let free: Vec<&Answered<'_>> = self.answers.iter().filter(asks).collect();
-        let longest = free.iter().map(|answer| answer.keys.len()).max().filter(|longest| *longest > 0)?;
-        let cut = free.iter().any(|answer| {
-            answer.keys.len() == longest && matching(answer.world, rule, answer.call, answer.who).len() > longest
-        });
-        cut.then_some(longest)
-    }
-
-    fn find_filter(&self, rule: &mut ListRule, name: &str, filters: &[&str]) {
-        if rule.filters.contains_key(name) {
-            return;
-        }
-        let solved: BTreeSet<String> = rule.filters.keys().cloned().collect();
-        let usable = |answer: &Answered<'_>| {
-            let mut others =
-                answer.call.query.iter().map(|(n, _)| n.as_str()).filter(|n| *n != name && filters.contains(n));
-            answer.call.query(name).is_some() && others.all(|other| solved.contains(other))
-        };
-        let (without, usable_count) = self.mean(rule, usable);
-        if usable_count == 0 {
-            return;
-        }
-        let tried = self.filter_candidates(name).into_iter().map(|filter| {
-            let mut with = rule.clone();
-            with.filters.insert(name.to_owned(), filter.clone());
-            // The more the name says so, the better: it decides between candidates that fit equally.
-            (self.mean(&with, usable).0 + named_alike(name, &filter) * 0.01, filter)
-        });
-        if let Some((score, filter)) = tried.max_by(|a, b| a.0.total_cmp(&b.0))
-            && score >= ENOUGH
-            && score > without + 0.05
-        {
-            rule.filters.insert(name.to_owned(), filter);
-        }
-    }
-
-    /// Two filters that always come together (a lower and an upper bound) each explain only a part; what the name says
-    /// decides, if no shown row speaks against it.
-    fn find_joint_filter(&self, rule: &mut ListRule, name: &str) {
-        if rule.filters.contains_key(name) {
-            return;
-        }
-        let usable = |answer: &Answered<'_>| answer.call.query(name).is_some();
-        let (without, _) = self.mean(rule, usable);
-        let tried =
-            self.filter_candidates(name).into_iter().filter(|filter| named_alike(name, filter) >= 0.8).map(|filter| {
-                let mut with = rule.clone();
-                with.filters.insert(name.to_owned(), filter.clone());
-                let contradicted = self.answers.iter().filter(|answer| usable(answer)).any(|answer| {
-                    let left: BTreeSet<&str> = matching(answer.world, &with, answer.call, answer.who)
-                        .into_iter()
-                        .map(|(key, _)| key)
-                        .collect();
-                    answer.keys.iter().any(|key| !left.contains(key.as_str()))
-                });
-                (if contradicted { 0.0 } else { self.mean(&with, usable).0 }, filter)
-            });
-        if let Some((score, filter)) = tried.max_by(|a, b| a.0.total_cmp(&b.0))
-            && score > without + 0.05
-        {
-            rule.filters.insert(name.to_owned(), filter);
-        }
-    }
-
-    fn filter_candidates(&self, name: &str) -> Vec<Filter> {
-        let mut out = vec![Filter::Search];
-        let lower = name.to_lowercase();
-        for path in &self.paths {
-            out.push(Filter::Equals(path.clone()));
-            out.push(Filter::Contains(path.clone()));
-            let last = path.last().map(|last| last.to_lowercase()).unwrap_or_default();
-            if lower != last && lower.contains(&last) {
-                out.extend([Filter::NotEquals(path.clone()), Filter::Like(path.clone())]);
-                out.extend([Filter::AtLeast(path.clone()), Filter::AtMost(path.clone())]);
-            }
-        }
-        let relations = self.viewer_fields.iter().filter(|(class, _)| *class == self.class);
-        out.extend(relations.map(|(_, field)| Filter::RelatedTo(field.clone())));
-        out
-    }
-
     fn order(&self, rule: &ListRule) -> Order {
-        let sorted_by_query = |answer: &&Answered<'_>| {
-            answer.call.query.iter().any(|(name, _)| matches!(rule.paging.get(name), Some(PageRole::SortBy)))
+        let is_sort = |steps: &[String]| {
+            role_of(steps).is_some_and(|role| rule.paging.get(&role.name) == Some(&PageRole::SortBy))
         };
+        let sorted_by_query = |answer: &&Answered<'_>| answer.asked.terms.iter().any(|term| is_sort(&term.steps));
         let lists: Vec<&Answered<'_>> =
             self.answers.iter().filter(|answer| !sorted_by_query(answer) && answer.keys.len() > 1).collect();
         let mut best = (0.9, Order::Created { descending: false });
@@ -434,7 +366,7 @@ impl Search<'_> {
             }
         }
         // Times and keys go with creation; they also order the rows whose creation was not seen.
-        for path in self.paths.iter() {
+        for path in &self.fields.paths {
             for descending in [false, true] {
                 let share = self.share(&lists, &|world, a, b| {
                     let order = compare(row_value(world, a, path).as_deref(), row_value(world, b, path).as_deref());
@@ -480,42 +412,5 @@ impl Search<'_> {
             }
         }
         (all > 0).then(|| f64::from(right) / f64::from(all))
-    }
-}
-
-/// 1 when the last name of the filter's path is the query parameter's.
-fn named_alike(name: &str, filter: &Filter) -> f64 {
-    let lower = name.to_lowercase();
-    let path = match filter {
-        Filter::Equals(path) | Filter::Contains(path) | Filter::NotEquals(path) | Filter::Like(path) => path,
-        Filter::AtLeast(path) | Filter::AtMost(path) => path,
-        Filter::RelatedTo(field) => return if lower == field.to_lowercase() { 1.0 } else { 0.0 },
-        Filter::Search => return if matches!(lower.as_str(), "q" | "search" | "query") { 1.0 } else { -1.0 },
-    };
-    let joined = path.join(".").to_lowercase();
-    let own = path.iter().any(|part| part.to_lowercase() == lower) || joined == lower;
-    let hint = match filter {
-        Filter::Like(_) => ["like", "contains", "search"].iter().any(|word| lower.contains(word)),
-        Filter::AtLeast(_) => ["gte", "min", "from", "after", "since", "start"].iter().any(|word| lower.contains(word)),
-        Filter::AtMost(_) => ["lte", "max", "to", "before", "until", "end"].iter().any(|word| lower.contains(word)),
-        Filter::NotEquals(_) => ["_ne", "not"].iter().any(|word| lower.contains(word)),
-        _ => own,
-    };
-    f64::from(u8::from(own)) + f64::from(u8::from(hint)) - path.len() as f64 * 0.1
-}
-
-/// The part that a query parameter plays by its name, as APIs commonly name it.
-fn page_role(name: &str) -> Option<PageRole> {
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-    match plain.as_str() {
-        "limit" | "perpage" | "pagesize" | "size" | "take" | "first" | "top" | "maxresults" | "pagelimit" | "count" => {
-            Some(PageRole::Limit)
-        }
-        "offset" | "skip" | "start" | "startindex" => Some(PageRole::Offset),
-        "page" | "pagenumber" | "p" | "pageno" => Some(PageRole::Page),
-        "end" => Some(PageRole::End),
-        "sort" | "sortby" | "orderby" | "ordering" | "sortfield" => Some(PageRole::SortBy),
-        "order" | "direction" | "dir" | "sortorder" | "sortdir" | "orderdirection" => Some(PageRole::Direction),
-        _ => None,
     }
 }

@@ -1,11 +1,12 @@
 //! Which fields of a row each position of each endpoint's answers shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
 use super::Facts;
-use crate::twin::behaviour::{Show, View, ViewField};
+use crate::twin::behaviour::{Projection, Show, View, ViewField};
+use crate::twin::query::{Question, Selection};
 use crate::twin::trace::Call;
 use crate::twin::value::{Pattern, Step, key_text};
 
@@ -29,6 +30,14 @@ pub(super) fn view(facts: &Facts<'_>, endpoint: usize, pattern: &Pattern, class:
 }
 
 fn of_objects(facts: &Facts<'_>, endpoint: usize, pattern: &Pattern, class: usize, objects: &Objects<'_>) -> View {
+    let selected = |call: &Call| Selection::of(&Question::of(call));
+    let (chosen, whole): (Vec<_>, Vec<_>) =
+        objects.iter().copied().map(|(object, call)| (object, call, selected(call))).partition(|(.., s)| s.is_some());
+    let whole: Objects<'_> = whole.into_iter().map(|(object, call, _)| (object, call)).collect();
+    let chosen: Vec<_> = chosen.into_iter().filter_map(|(object, _, selection)| Some((object, selection?))).collect();
+    let projection = projection(&chosen, &whole);
+    // Objects that the query thinned out say nothing about those it did not.
+    let objects = if projection.is_some() { &whole } else { objects };
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut order: Vec<&str> = Vec::new();
     for (object, _) in objects {
@@ -49,7 +58,33 @@ fn of_objects(facts: &Facts<'_>, endpoint: usize, pattern: &Pattern, class: usiz
     });
     let fields: Vec<ViewField> = fields.collect();
     let open = fields.iter().any(|field| field.share < 0.95 && field.when.is_none());
-    View { class, fields, open }
+    View { class, fields, open, projection }
+}
+
+/// What naming the fields to show does: of the row, or of an object in it, only these are left and some that always are.
+fn projection(chosen: &[(&Map<String, Value>, Selection)], whole: &Objects<'_>) -> Option<Projection> {
+    let (first, _) = chosen.first()?;
+    let (full, _) = whole.first()?;
+    let nested = first.iter().filter(|(_, value)| value.is_object()).map(|(name, _)| vec![name.clone()]);
+    let insides = std::iter::once(vec![]).chain(nested);
+    insides.into_iter().find_map(|inside| {
+        let within = |object| at_path(object, &inside);
+        let mut kept: Option<BTreeSet<String>> = None;
+        for (object, selection) in chosen {
+            let unasked = within(object)?.keys().filter(|name| !selection.wants(name)).cloned().collect();
+            kept = Some(kept.map_or_else(|| BTreeSet::clone(&unasked), |kept| &kept & &unasked));
+        }
+        let kept = kept?;
+        let holds = chosen.iter().all(|(object, selection)| {
+            within(object).is_some_and(|own| own.keys().all(|name| selection.wants(name) || kept.contains(name)))
+        });
+        let thins = within(full)?.keys().any(|name| !within(first).is_some_and(|own| own.contains_key(name)));
+        (holds && thins).then_some(Projection { inside, kept })
+    })
+}
+
+fn at_path<'m>(object: &'m Map<String, Value>, path: &[String]) -> Option<&'m Map<String, Value>> {
+    path.iter().try_fold(object, |object, name| object.get(name)?.as_object())
 }
 
 /// The query parameter (with its value) that brings a field into the answer: present exactly when it is asked for.
