@@ -15,6 +15,7 @@ use super::query::{Question, Selection};
 use super::refuse;
 use super::select::{caller, looked_up, page, row_value};
 use super::show::{Showing, project};
+use super::template::Slots;
 use super::trace::{Call, MIN_CREDENTIAL, set_cookies};
 use super::value::{at, hash, key_text, same_shape, scalar_text, write_time};
 use super::world::{Row, RowId, State, World};
@@ -286,10 +287,13 @@ impl<'a> Play<'a> {
                 let key = writing.create_as(self.state, *class, create, value);
                 Done { row: Some((*class, key)), created: true, ..Done::default() }
             }
-            Effect::Delete { class, slot } => {
+            Effect::Delete { class, slot, plan } => {
                 let Some(key) = self.call.params.get(*slot) else { return Done::default() };
                 let id = (*class, key.clone());
-                let passing = self.state.world.row(&id).cloned().or_else(|| self.imagine(&id));
+                let mut passing = self.state.world.row(&id).cloned().or_else(|| self.imagine(&id));
+                if let Some(row) = &mut passing {
+                    writing.parting(self.state, *class, plan, row);
+                }
                 self.state.world.table_mut(*class).remove(key);
                 self.state.mark(*class, key);
                 Done { row: Some(id), passing, ..Done::default() }
@@ -398,6 +402,10 @@ impl<'a> Play<'a> {
                             None => Some(row.key.clone()),
                             Some(field) => row.fields.get(field).cloned(),
                         })
+                    }
+                    Part::Template(template) => {
+                        let key = done.row.as_ref().map_or("", |(_, key)| key.as_str());
+                        Some(Slots { call: self.call, key, who }.fill(template))
                     }
                     Part::Now { form, offset_ms } => {
                         let now = i64::try_from(self.context.now_ms).unwrap_or(i64::MAX);
@@ -621,7 +629,7 @@ impl<'a> Play<'a> {
             (Effect::Put { .. } | Effect::Update { .. }, Some((class, key)), _) => {
                 format!("changed {}/{key}", name(*class))
             }
-            (Effect::Delete { class, slot }, ..) => {
+            (Effect::Delete { class, slot, .. }, ..) => {
                 format!("deleted {}/{}", name(*class), self.call.params.get(*slot).map_or("", String::as_str))
             }
             (_, Some((class, key)), _) if done.imagined => format!("imagined {}/{key}", name(*class)),

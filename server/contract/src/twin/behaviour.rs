@@ -184,6 +184,8 @@ pub(super) enum Effect {
     Delete {
         class: usize,
         slot: usize,
+        /// What the answer shows of the row that is gone (a mark, the time), where that is not as it was.
+        plan: Plan,
     },
 }
 
@@ -309,6 +311,8 @@ pub(super) enum Part {
         form: TimeForm,
         offset_ms: i64,
     },
+    /// A value whose texts have slots: see [`super::template`].
+    Template(Value),
     /// Another text of this shape in each answer.
     Anew {
         like: String,

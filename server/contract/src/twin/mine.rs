@@ -343,7 +343,7 @@ fn rule(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Rule {
     parts.extend(copies::mine(&good, &covered));
     let covered: Vec<Vec<String>> = parts.iter().map(|(path, _)| path.clone()).collect();
     let covered = [covered, facts.auth.places(endpoint)].concat();
-    parts.extend(leaves::mine(&good, &facts.auth.holders(facts.past, endpoint), &covered));
+    parts.extend(leaves::mine(facts, endpoint, &good, &covered));
     let target = target(facts, endpoint);
     let open_world = target.map_or(0, |(_, slot)| {
         good.iter().filter(|(step, _)| facts.past.known[*step].get(slot) == Some(&Some(false))).count()

@@ -75,6 +75,12 @@ impl Writing<'_> {
         new
     }
 
+    /// How a row is shown for the last time.
+    pub(super) fn parting(&self, state: &mut State, class: usize, plan: &Plan, row: &mut Row) {
+        let payload = self.payload(plan);
+        self.fill(state, class, plan, &payload, row);
+    }
+
     /// References, relations and sessions keep pointing at a row whose key changed.
     fn follow(&self, state: &mut State, class: usize, old: &str, new: &str) {
         state.world.repoint(&(class, old.to_owned()), &(class, new.to_owned()));

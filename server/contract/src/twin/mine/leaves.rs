@@ -1,11 +1,13 @@
 //! Values of an answer that belong to no row and repeat no part of the request: the time, something made anew with each
 //! answer, a field of the account that signs in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
+use super::Facts;
 use crate::twin::behaviour::Part;
+use crate::twin::template::Slots;
 use crate::twin::trace::Seen;
 use crate::twin::value::{at, key_text, leaf_paths, read_time};
 use crate::twin::world::Row;
@@ -19,13 +21,18 @@ const FAR_MS: i64 = 400 * 86_400_000;
 /// Shorter texts repeat by chance, or differ by chance.
 const MADE_ANEW_CHARS: usize = 8;
 
-/// The leaves of the answers of an endpoint (outside the covered ones) that are made with each answer. `holders` are the
-/// rows of the accounts that the answers let in, where they do.
+/// The leaves of the answers of an endpoint (outside the covered ones) that are made with each answer.
 pub(super) fn mine(
+    facts: &Facts<'_>,
+    endpoint: usize,
     good: &[(usize, &Seen)],
-    holders: &[(usize, usize, &Row)],
     covered: &[Vec<String>],
 ) -> Vec<(Vec<String>, Part)> {
+    let known = Known {
+        holders: facts.auth.holders(facts.past, endpoint),
+        keys: facts.events(endpoint).map(|event| (event.step, event.key.as_str())).collect(),
+        callers: &facts.past.callers,
+    };
     let replies: Vec<(usize, &Seen, &Value)> = good
         .iter()
         .rev()
@@ -35,16 +42,43 @@ pub(super) fn mine(
     let Some(first) = replies.first().and_then(|(.., reply)| reply.as_object()) else { return vec![] };
     let free = |path: &Vec<String>| !covered.iter().any(|part| path.starts_with(part));
     let leaves = leaf_paths(first).into_iter().filter(free);
-    leaves.filter_map(|path| Some((path.clone(), explain(&path, &replies, holders)?))).collect()
+    leaves.filter_map(|path| Some((path.clone(), explain(&path, &replies, &known)?))).collect()
 }
 
-fn explain(path: &[String], replies: &[(usize, &Seen, &Value)], holders: &[(usize, usize, &Row)]) -> Option<Part> {
+/// What is known about the exchanges, by their number.
+struct Known<'f> {
+    /// The rows of the accounts that the answers let in: exchange, class, row.
+    holders: Vec<(usize, usize, &'f Row)>,
+    /// The key of the row that the exchange was about.
+    keys: HashMap<usize, &'f str>,
+    callers: &'f [Option<String>],
+}
+
+fn explain(path: &[String], replies: &[(usize, &Seen, &Value)], known: &Known<'_>) -> Option<Part> {
     let values: Vec<(&Seen, &Value)> =
         replies.iter().filter_map(|(_, seen, reply)| Some((*seen, at(reply, path)?))).collect();
     if values.len() < 2 || values.len() < replies.len() {
         return None;
     }
-    held(path, replies, holders).or_else(|| moment(&values)).or_else(|| anew(&values))
+    let explained = held(path, replies, &known.holders).or_else(|| moment(&values));
+    explained.or_else(|| template(path, replies, known)).or_else(|| anew(&values))
+}
+
+/// Texts that repeat the path, the row's key or the caller inside of constant words.
+fn template(path: &[String], replies: &[(usize, &Seen, &Value)], known: &Known<'_>) -> Option<Part> {
+    let mut first: Option<Value> = None;
+    let mut distinct = BTreeSet::new();
+    for (step, seen, reply) in replies {
+        let value = at(reply, path)?;
+        let who = known.callers.get(*step).and_then(Option::as_deref);
+        let key = known.keys.get(step).copied().unwrap_or_default();
+        let opened = Slots { call: &seen.call, key, who }.open(value)?;
+        distinct.insert(value.to_string());
+        if first.get_or_insert_with(|| opened.clone()) != &opened {
+            return None;
+        }
+    }
+    first.filter(|_| distinct.len() >= 2).map(Part::Template)
 }
 
 /// A field of the row of who signs in.

@@ -61,7 +61,9 @@ pub(super) fn effect(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) ->
         let class = facts.classes.params[endpoint].last().copied().flatten();
         let slot = facts.classes.params[endpoint].len().saturating_sub(1);
         return match class {
-            Some(class) if place.method == "DELETE" && place.ends_in_parameter() => Effect::Delete { class, slot },
+            Some(class) if place.method == "DELETE" && place.ends_in_parameter() => {
+                Effect::Delete { class, slot, plan: Plan::default() }
+            }
             _ => Effect::Nothing,
         };
     };
@@ -77,7 +79,8 @@ pub(super) fn effect(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) ->
     let Some(selector) = selector(facts, endpoint, &pattern) else { return Effect::Nothing };
     if place.method == "DELETE" && place.ends_in_parameter() {
         let slot = facts.classes.params[endpoint].len().saturating_sub(1);
-        return Effect::Delete { class, slot };
+        let events: Vec<&Event> = events.into_iter().filter(|event| event.before.is_some()).collect();
+        return Effect::Delete { class, slot, plan: plan(facts, id_rules, &events, &pattern, false) };
     }
     let events: Vec<&Event> = events.into_iter().filter(|event| event.before.is_some()).collect();
     let plan = plan(facts, id_rules, &events, &pattern, false);
