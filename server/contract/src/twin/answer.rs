@@ -5,15 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::behaviour::{Account, Behaviour, Effect, HeaderRule, IssuedAt, Part, Rule, Sample, Selector, Source};
+use super::behaviour::{
+    Account, Behaviour, Effect, HeaderRule, IssuedAt, ListRule, Part, Plan, Rule, Sample, Selector, Source,
+};
 use super::causes::{Case, Subject};
 use super::complete::Completion;
 use super::generate::Generator;
+use super::mine::alone;
 use super::nearest;
 use super::paging::Sheet;
 use super::query::{Question, Selection};
 use super::refuse;
-use super::select::{caller, looked_up, page, row_value};
+use super::select::{caller, looked_up, page, row_value, understood};
 use super::show::{Showing, project};
 use super::template::Slots;
 use super::trace::{Call, MIN_CREDENTIAL, set_cookies};
@@ -184,6 +187,8 @@ struct Done {
     passing: Option<Row>,
     /// The path named no row before this call.
     created: bool,
+    /// The rows of a write of several, as they were shown last.
+    rows: Vec<(String, Row)>,
 }
 
 impl<'a> Play<'a> {
@@ -274,6 +279,8 @@ impl<'a> Play<'a> {
                 let key = writing.update(self.state, *class, &id.1, plan);
                 Done { row: Some((*class, key)), imagined, ..Done::default() }
             }
+            Effect::Each { class, from, plan, creates } => self.each(&writing, *class, from, plan, *creates),
+            Effect::Listed { list, plan, deletes } => self.listed(&writing, list, plan, *deletes),
             Effect::Put { class, slot, create, update, .. } => {
                 let Some(key) = self.call.params.get(*slot) else { return Done::default() };
                 let id = (*class, key.clone());
@@ -309,6 +316,52 @@ impl<'a> Play<'a> {
                 Done { row, imagined: passing.is_some(), passing, ..Done::default() }
             }
         }
+    }
+
+    /// Writes each item of the list that was sent.
+    fn each(&mut self, writing: &Writing<'_>, class: usize, from: &[String], plan: &Plan, creates: bool) -> Done {
+        let sent = self.call.sent.value().and_then(|body| at(body, from)).and_then(Value::as_array);
+        let key_field = &self.behaviour.classes.all[class].key;
+        let mut rows = Vec::new();
+        for item in sent.into_iter().flatten() {
+            let call = alone(self.call, item);
+            let writing = Writing { call: &call, ..*writing };
+            // Equal items in one call are still several rows.
+            self.state.answers += 1;
+            let key = match item.get(key_field).and_then(key_text).filter(|_| !creates) {
+                Some(key) => writing.update(self.state, class, &key, plan),
+                None if creates => writing.create(self.state, class, plan),
+                None => continue,
+            };
+            rows.extend(self.state.world.row(&(class, key.clone())).cloned().map(|row| (key, row)));
+        }
+        Done { rows, ..Done::default() }
+    }
+
+    /// Changes or removes all rows that a read would list.
+    fn listed(&mut self, writing: &Writing<'_>, list: &ListRule, plan: &Plan, deletes: bool) -> Done {
+        let reading = self.call.as_read();
+        let asked = Question::of(&reading);
+        if !understood(list, &asked) {
+            return Done::default();
+        }
+        let all = page(&self.state.world, list, &asked, writing.who).all;
+        let keys: Vec<String> = all.iter().map(|(key, _)| (*key).to_owned()).collect();
+        let mut rows = Vec::new();
+        for key in keys {
+            let id = (list.class, key.clone());
+            if deletes {
+                let Some(mut row) = self.state.world.row(&id).cloned() else { continue };
+                writing.parting(self.state, list.class, plan, &mut row);
+                self.state.world.table_mut(list.class).remove(&key);
+                self.state.mark(list.class, &key);
+                rows.push((key, row));
+            } else {
+                let key = writing.update(self.state, list.class, &key, plan);
+                rows.extend(self.state.world.row(&(list.class, key.clone())).cloned().map(|row| (key, row)));
+            }
+        }
+        Done { rows, ..Done::default() }
     }
 
     /// A row in place of one that was never seen.
@@ -391,6 +444,9 @@ impl<'a> Play<'a> {
                         Some(shown.collect())
                     }
                     Part::Telling(_) => None,
+                    Part::Written(view) => {
+                        Some(done.rows.iter().map(|(key, row)| showing.row(view, key, row)).collect())
+                    }
                     Part::Values { class, path } => {
                         Some(distinct(&self.state.world, *class, path).into_values().collect())
                     }
@@ -628,6 +684,10 @@ impl<'a> Play<'a> {
             (Effect::Put { .. }, Some((class, key)), _) if done.created => format!("created {}/{key}", name(*class)),
             (Effect::Put { .. } | Effect::Update { .. }, Some((class, key)), _) => {
                 format!("changed {}/{key}", name(*class))
+            }
+            (Effect::Each { class, .. }, ..) => format!("wrote {} of {}", done.rows.len(), name(*class)),
+            (Effect::Listed { list, deletes, .. }, ..) => {
+                format!("{} {} of {}", if *deletes { "deleted" } else { "changed" }, done.rows.len(), name(list.class))
             }
             (Effect::Delete { class, slot, .. }, ..) => {
                 format!("deleted {}/{}", name(*class), self.call.params.get(*slot).map_or("", String::as_str))

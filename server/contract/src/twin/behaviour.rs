@@ -172,6 +172,21 @@ pub(super) enum Effect {
         selector: Selector,
         plan: Plan,
     },
+    /// One write for each item of a list in the body.
+    Each {
+        class: usize,
+        /// Where in the body the list is.
+        from: Vec<String>,
+        plan: Plan,
+        /// Makes rows; otherwise each item names the row it changes by its key.
+        creates: bool,
+    },
+    /// Changes or removes all the rows that a read at the same path and query lists.
+    Listed {
+        list: Box<ListRule>,
+        plan: Plan,
+        deletes: bool,
+    },
     /// Creates the row that the path names, or changes it where it is there already (RFC 9110 §9.3.4).
     Put {
         class: usize,
@@ -294,6 +309,8 @@ pub(super) enum Part {
     List(Box<ListRule>),
     /// Something about the page of the list.
     Telling(Box<Telling>),
+    /// The rows that the call wrote.
+    Written(View),
     /// The distinct values of a field of all rows of a class.
     Values {
         class: usize,

@@ -5,6 +5,7 @@
 
 mod aftermath;
 mod auth;
+mod bulk;
 mod complaints;
 mod copies;
 mod faults;
@@ -22,6 +23,8 @@ mod share;
 mod strange;
 mod views;
 
+pub(super) use bulk::alone;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -32,7 +35,7 @@ use super::behaviour::{Behaviour, Effect, IdRule, Part, Rule, Sample, Selector};
 use super::cases::Cases;
 use super::classes::{Classes, SiteId};
 use super::select::caller;
-use super::trace::{Place, Seen, Trace};
+use super::trace::{Call, Place, Seen, Trace};
 use super::value::{Pattern, Step};
 use super::world::{FieldId, Relations, Row, RowId, Shown, World};
 use crate::Contract;
@@ -116,6 +119,8 @@ struct Event {
     related: BTreeMap<(usize, String), bool>,
     /// What the row showed afterwards, where its own answer did not show all of it.
     shown: Option<Map<String, Value>>,
+    /// The call for this row alone, where one call wrote several.
+    call: Option<Box<Call>>,
 }
 
 /// The replayed trace: what was known before each exchange, and what each one changed.
@@ -170,12 +175,15 @@ impl Past {
                     after,
                     related,
                     shown: None,
+                    call: None,
                 });
                 if seen.call.method != "GET" {
                     aftermath.explained(step, &(outer.class, outer.key.clone()), past.events.len() - 1);
                 }
             }
+            past.events.extend(bulk::events(step, seen, &shown, classes, &mut world, who.as_deref()));
             aftermath.look(step, &shown, trace, &mut world, &mut past.events);
+            bulk::forget(seen, &shown, &trace.endpoints, classes, &mut world);
             past.lists.look(step, seen, &world, classes, who.as_deref());
             forget_deleted(&mut world, seen, &trace.endpoints[seen.endpoint], classes);
             if auth.ends.contains(&seen.endpoint)
@@ -325,7 +333,9 @@ fn rule(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Rule {
     for (pattern, class) in outer_sites(facts.classes, endpoint) {
         let view = views::view(facts, endpoint, &pattern, class);
         let (path, list) = list_path(&pattern);
-        if list {
+        if list && matches!(effect, Effect::Each { .. } | Effect::Listed { .. }) {
+            parts.push((path, Part::Written(view)));
+        } else if list {
             let rule = facts.past.lists.rule(facts, endpoint, &path, class, view);
             parts.push((path, Part::List(Box::new(rule))));
         } else {
@@ -337,7 +347,7 @@ fn rule(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Rule {
     }
     parts.extend(facts.past.lists.tellings(facts, endpoint, &parts));
     let covered: Vec<Vec<String>> = parts.iter().map(|(path, _)| path.clone()).collect();
-    let events: Vec<&Event> = facts.events(endpoint).collect();
+    let events: Vec<&Event> = facts.events(endpoint).filter(|event| !event.pattern.has_each()).collect();
     parts.extend(aftermath::fields(&events, facts.trace, facts.classes, &covered));
     let covered: Vec<Vec<String>> = parts.iter().map(|(path, _)| path.clone()).collect();
     parts.extend(copies::mine(&good, &covered));

@@ -237,6 +237,12 @@ fn guessed(rule: &ListRule, term: &Term) -> Option<Filter> {
     Some(Filter::Field { path: best.path, op })
 }
 
+/// Whether all that a call says of a list is known to say something. A parameter that no read was seen with may mean
+/// anything.
+pub(super) fn understood(rule: &ListRule, asked: &Question<'_>) -> bool {
+    asked.terms.iter().all(|term| rule.filters.contains_key(&term.name) || guessed(rule, term).is_some())
+}
+
 /// The rows of a list before order and pages.
 pub(super) fn matching<'w>(
     world: &'w World,

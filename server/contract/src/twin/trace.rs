@@ -66,6 +66,11 @@ impl Call {
         }
     }
 
+    /// A read at the same path and query: the body of a change says what to write, not which rows.
+    pub(super) fn as_read(&self) -> Self {
+        Self { method: "GET".to_owned(), sent: Sent::Nothing, ..self.clone() }
+    }
+
     pub(super) fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }

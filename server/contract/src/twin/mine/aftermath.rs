@@ -151,6 +151,7 @@ fn told_later(silent: Silent, row: &Shown<'_>, trace: &Trace, world: &mut World)
         after: world.tables[row.class].rows.get(&row.key).cloned().unwrap_or_default(),
         related: Default::default(),
         shown: Some(row.object.clone()),
+        call: None,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::twin::behaviour::{ListRule, Order, PageRole, Part, Scope, Sizes, View
 use crate::twin::classes::Classes;
 use crate::twin::paging::UrlRule;
 use crate::twin::query::{Fields, Question};
-use crate::twin::select::{compare, page, role_of, row_value};
+use crate::twin::select::{compare, in_scope, page, role_of, row_value};
 use crate::twin::trace::{Seen, Trace};
 use crate::twin::value::{at, deep_paths, key_text, scalar_text};
 use crate::twin::world::{Row, World};
@@ -307,6 +307,20 @@ impl Search<'_> {
         (scores.iter().sum::<f64>() / scores.len().max(1) as f64, scores.len())
     }
 
+    /// Whether all rows that were listed under different paths are within a scope.
+    fn repeats(&self, scope: &Scope) -> bool {
+        let Scope::Field { slot, .. } = scope else { return false };
+        let mut paths = BTreeSet::new();
+        let all = self.answers.iter().filter(|answer| !answer.keys.is_empty()).all(|answer| {
+            paths.insert(answer.asked.call.params.get(*slot));
+            answer.keys.iter().all(|key| {
+                let row = answer.world.row(&(self.class, key.clone()));
+                row.is_some_and(|row| in_scope(answer.world, scope, key, row, answer.asked.call, answer.who))
+            })
+        });
+        all && paths.len() >= 2
+    }
+
     fn find_scopes(&self, facts: &Facts<'_>, endpoint: usize, rule: &mut ListRule, filters: &[String]) {
         let slots = facts.trace.endpoints[endpoint].segments.iter().filter(|segment| segment.is_none()).count();
         let mut candidates: Vec<Scope> = Vec::new();
@@ -329,6 +343,13 @@ impl Search<'_> {
             }
         }
         let plain = |answer: &Answered<'_>| !filters.iter().any(|name| answer.has(name));
+        // Where every row always repeated the path, other rows need not have been there to prove that it selects them.
+        let proven = candidates.iter().find(|scope| self.repeats(scope)).cloned();
+        rule.scopes.extend(proven.filter(|scope| {
+            let mut with = rule.clone();
+            with.scopes.push(scope.clone());
+            self.mean(&with, plain).0 >= self.mean(rule, plain).0
+        }));
         for _ in 0..3 {
             let (now, _) = self.mean(rule, plain);
             let tried = candidates.iter().map(|scope| {

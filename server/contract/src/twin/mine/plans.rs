@@ -56,7 +56,10 @@ pub(super) fn effect(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) ->
     if place.method == "GET" || place.method == "HEAD" || place.method == "OPTIONS" {
         return Effect::Nothing;
     }
-    let events: Vec<&Event> = facts.events(endpoint).collect();
+    if let Some(effect) = super::bulk::effect(facts, id_rules, endpoint) {
+        return effect;
+    }
+    let events: Vec<&Event> = facts.events(endpoint).filter(|event| !event.pattern.has_each()).collect();
     let Some(first) = events.first() else {
         let class = facts.classes.params[endpoint].last().copied().flatten();
         let slot = facts.classes.params[endpoint].len().saturating_sub(1);
@@ -145,7 +148,13 @@ pub(super) fn selector(facts: &Facts<'_>, endpoint: usize, pattern: &Pattern) ->
     shown.then_some(Selector::Lookup(pairs))
 }
 
-fn plan(facts: &Facts<'_>, id_rules: &[IdRule], events: &[&Event], pattern: &Pattern, creates: bool) -> Plan {
+pub(super) fn plan(
+    facts: &Facts<'_>,
+    id_rules: &[IdRule],
+    events: &[&Event],
+    pattern: &Pattern,
+    creates: bool,
+) -> Plan {
     let Some(first) = events.first() else { return Plan::default() };
     let class = first.class;
     let wrapper = events.iter().find_map(|event| wrapper_of(facts, event)).unwrap_or_default();
@@ -189,7 +198,8 @@ fn plan(facts: &Facts<'_>, id_rules: &[IdRule], events: &[&Event], pattern: &Pat
 }
 
 fn wrapper_of(facts: &Facts<'_>, event: &Event) -> Option<Vec<String>> {
-    Some(wrapper(facts.trace.seen[event.step].call.sent.value()?, &|name| event.after.shows(name)))
+    let call = event.call.as_deref().unwrap_or(&facts.trace.seen[event.step].call);
+    Some(wrapper(call.sent.value()?, &|name| event.after.shows(name)))
 }
 
 /// The row of the caller's account.
@@ -222,10 +232,11 @@ impl<'f> Change<'f> {
         if let Some(reply) = seen.reply.as_ref().filter(|_| shown.is_none()) {
             super::views::descend(reply, &pattern.0, &mut |object| shown = shown.or(Some(object)));
         }
+        let call = event.call.as_deref().unwrap_or(&seen.call);
         Some(Self {
             event,
-            call: &seen.call,
-            payload: payload(&seen.call, wrapper),
+            call,
+            payload: payload(call, wrapper),
             shown: shown?,
             who: facts.past.callers[event.step].as_deref(),
             account: account(facts, event.step, facts.past.callers[event.step].as_deref()),
