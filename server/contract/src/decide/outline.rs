@@ -15,6 +15,11 @@ const MAX_DEPTH: u32 = 3;
 /// Fields below this many add nothing to a comparison.
 const MAX_FEATURES: usize = 96;
 
+/// An object seen less often may lack a member by chance.
+const TELLING_COUNT: f64 = 3.0;
+/// What is left of the likeness of answers that hold two kinds of things.
+const ESTRANGED: f64 = 0.3;
+
 const BODY: u64 = 1;
 const ITEM: u64 = 2;
 
@@ -30,6 +35,8 @@ struct Feature {
     whole: u64,
     count: f64,
     weight: f64,
+    /// It is a member of an object, and not the type of a value.
+    member: bool,
 }
 
 /// The likeness of two outlines, and by how many features it is borne.
@@ -71,7 +78,7 @@ impl Outline {
             (15, schema.objects.as_ref().map_or(0, |o| o.count)),
         ];
         for (word, count) in types.into_iter().filter(|(_, count)| *count > 0) {
-            self.part(path, combine(path, word), count as f64, 0.5 * weight);
+            self.part(path, combine(path, word), count as f64, 0.5 * weight, false);
         }
         self.whole(path, schema.present() as f64);
         if let Some(arrays) = &schema.arrays {
@@ -84,7 +91,7 @@ impl Outline {
         self.whole(object, objects.count as f64);
         for (name, field) in objects.fields.iter() {
             let at = combine(object, hash(name.as_bytes()));
-            self.part(object, combine(at, 16), field.present as f64, weight);
+            self.part(object, combine(at, 16), field.present as f64, weight, true);
             self.position(&field.schema, at, depth + 1);
         }
     }
@@ -95,9 +102,9 @@ impl Outline {
         }
     }
 
-    fn part(&mut self, whole: u64, path: u64, count: f64, weight: f64) {
+    fn part(&mut self, whole: u64, path: u64, count: f64, weight: f64, member: bool) {
         if self.features.len() < MAX_FEATURES || self.features.contains_key(&path) {
-            self.features.entry(path).or_insert(Feature { whole, count: 0.0, weight }).count += count;
+            self.features.entry(path).or_insert(Feature { whole, count: 0.0, weight, member }).count += count;
         }
     }
 
@@ -106,7 +113,7 @@ impl Outline {
             self.whole(*path, *count);
         }
         for (path, feature) in &other.features {
-            self.part(feature.whole, *path, feature.count, feature.weight);
+            self.part(feature.whole, *path, feature.count, feature.weight, feature.member);
         }
     }
 
@@ -126,7 +133,32 @@ impl Outline {
                 all += feature.weight * other.share(feature);
             }
         }
-        (all > 0.0).then(|| Likeness { share: same / all, richness: same })
+        let share = same / all * if self.is_estranged_from(other) { ESTRANGED } else { 1.0 };
+        (all > 0.0).then_some(Likeness { share, richness: same })
+    }
+
+    /// Whether some object has members here that it never has there, and the other way round, and not many in common: two
+    /// kinds of things in one envelope.
+    fn is_estranged_from(&self, other: &Self) -> bool {
+        let often =
+            |outline: &Self, whole: u64| outline.wholes.get(&whole).is_some_and(|count| *count >= TELLING_COUNT);
+        let mut objects: BTreeMap<u64, (u32, u32, u32)> = BTreeMap::new();
+        for (path, feature) in self.always().filter(|(_, feature)| often(other, feature.whole)) {
+            let (own, _, both) = objects.entry(feature.whole).or_default();
+            if other.features.contains_key(&path) { *both += 1 } else { *own += 1 }
+        }
+        for (path, feature) in other.always().filter(|(_, feature)| often(self, feature.whole)) {
+            let (_, theirs, _) = objects.entry(feature.whole).or_default();
+            *theirs += u32::from(!self.features.contains_key(&path));
+        }
+        objects.values().any(|(own, theirs, both)| *own >= 1 && *theirs >= 1 && own + theirs > *both)
+    }
+
+    /// The members that an object, seen often enough, always has.
+    fn always(&self) -> impl Iterator<Item = (u64, &Feature)> {
+        let often = |feature: &Feature| self.wholes.get(&feature.whole).is_some_and(|count| *count >= TELLING_COUNT);
+        let always = move |feature: &Feature| feature.member && often(feature) && self.share(feature) > 0.99;
+        self.features.iter().filter(move |(_, feature)| always(feature)).map(|(path, feature)| (*path, feature))
     }
 }
 
