@@ -1,7 +1,7 @@
 //! The live feed as signals. The server fills them once, for the first HTML; in the browser `/admin/ws` goes on.
 
 use leptos::prelude::*;
-use understudy_types::{Breaker, Counters, Health, Learner, Mode, Status, Upstream};
+use understudy_types::{Breaker, Counters, DriftSummary, Health, Learner, Mode, Status, Upstream};
 
 use crate::backend::{self, Snapshot};
 use crate::feed::Feed;
@@ -109,6 +109,7 @@ fn nothing_known() -> Status {
         outbox: 0,
         counters: Counters::default(),
         endpoints: 0,
+        drift: DriftSummary::default(),
         uptime_seconds: 0,
         memory_bytes: None,
     }
@@ -237,6 +238,8 @@ mod browser {
                     live.feed.update(|feed| feed.push(rows, skipped));
                 }
             }
+            // The status that follows says that there is news; who looks at alerts reads them again then.
+            LiveMessage::Drift { .. } => {}
             // What was missed is in the next status; the rows are fetched.
             LiveMessage::Missed { .. } => spawn_local(catch_up(live)),
         }

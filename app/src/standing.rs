@@ -132,6 +132,7 @@ pub(crate) mod tests {
             outbox: 0,
             counters: Counters::default(),
             endpoints: 0,
+            drift: understudy_types::DriftSummary::default(),
             uptime_seconds: 0,
             memory_bytes: None,
         }

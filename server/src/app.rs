@@ -34,6 +34,8 @@ use crate::stats::Stats;
 use crate::store::{Project, Store, Writer, beside};
 use crate::traffic::Traffic;
 use crate::twin::{TwinControl, first_state};
+use crate::watchdog::webhooks::{self, Outgoing, Webhooks};
+use crate::watchdog::{self, Watch};
 
 /// Connections that wait to be accepted; the kernel may allow fewer.
 const BACKLOG: u32 = 1024;
@@ -91,7 +93,7 @@ impl App {
         // Before the first exchange: a redactor that comes late has missed something.
         let watch = plugins.watch(PLUGIN_PATIENCE);
         let watch = watch.inspect_err(|error| tracing::error!(%error, "follow the plugin folder")).ok();
-        let (handles, (inbox, knowledge, stage)) = build(config, plugins, (target, client), store, project, redactor);
+        let (handles, outgoing, (inbox, knowledge, stage)) = build(config, plugins, (target, client), store, project, redactor);
         let learner = Learner::spawn(&handles, inbox, knowledge).map_err(|error| {
             Mistakes(vec![Mistake::new("the machine", "threads", format!("to be able to start two more ({error})"))])
         })?;
@@ -102,6 +104,7 @@ impl App {
         tasks.spawn(control::live::run(Arc::clone(&handles), feed, stopped.clone()));
         tasks.spawn(probe::run(Arc::clone(&handles), stopped.clone()));
         tasks.spawn(keep_twin(Arc::clone(&handles), stopped.clone()));
+        tasks.spawn(webhooks::run(outgoing, stopped.clone()));
 
         let site = |role| Site { handles: Arc::clone(&handles), control: router.clone(), role, tls: tls.clone() };
         let mut listeners = JoinSet::new();
@@ -290,7 +293,7 @@ fn build(
     store: Store,
     project: Project,
     redactor: Redactor,
-) -> (Arc<Handles>, (crate::learner::Inbox, Knowledge, Stage)) {
+) -> (Arc<Handles>, Outgoing, (crate::learner::Inbox, Knowledge, Stage)) {
     let next_id = AtomicU64::new(project.next_id());
     let mut journal = Journal::default();
     for exchange in project.journal {
@@ -312,6 +315,7 @@ fn build(
     let (shadow, stage) = Shadow::new(project.fidelity);
     let budget = Budget::new(config.capture.body, config.capture.memory);
     let (intake, inbox) = Intake::new(Arc::clone(&stats), Arc::clone(&traffic), Arc::clone(&budget));
+    let (webhooks, outgoing) = Webhooks::new(watchdog::webhooks_of(&project.settings));
     let handles = Handles {
         seed: seed(&config.project),
         target,
@@ -329,6 +333,7 @@ fn build(
         traffic,
         outbox: Outbox::new(project.outbox),
         shadow,
+        watchdog: Watch::new(Watch::restore(project.watchdog.as_deref()), webhooks),
         plugins,
         named_by: ArcSwap::default(),
         store,
@@ -336,7 +341,7 @@ fn build(
         next_id,
         config,
     };
-    (Arc::new(handles), (inbox, Knowledge { model: project.model, rules: project.rules, journal }, stage))
+    (Arc::new(handles), outgoing, (inbox, Knowledge { model: project.model, rules: project.rules, journal }, stage))
 }
 
 /// From the project's name, so that a copy of a project under the same name tells the same story.

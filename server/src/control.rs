@@ -2,6 +2,7 @@
 
 mod api;
 mod dashboard;
+mod drift;
 mod error;
 mod fidelity;
 mod guard;
@@ -59,6 +60,17 @@ pub fn build(handles: &Arc<Handles>, address: SocketAddr) -> (Router, Arc<Feed>)
         .route("/admin/rules/{id}", delete(rules::remove))
         .route("/admin/openapi.json", get(api::openapi))
         .route("/admin/traffic", get(api::traffic))
+        .route("/admin/drift-alerts", get(drift::alerts))
+        .route("/admin/drift-alerts/{id}", get(drift::alert))
+        .route("/admin/drift-alerts/{id}/resolve", post(drift::resolve))
+        .route("/admin/endpoints/{id}/drift-stats", get(drift::stats))
+        .route("/admin/baselines", get(drift::baselines))
+        .route("/admin/baselines/changelog", get(drift::changelog))
+        .route("/admin/baselines/freeze", post(drift::freeze))
+        .route("/admin/baselines/relearn", post(drift::relearn))
+        .route("/admin/consumers", get(drift::consumers).put(drift::set_consumers))
+        .route("/admin/webhooks", get(drift::webhooks).put(drift::set_webhooks))
+        .route("/admin/webhooks/test", post(drift::test_webhooks))
         .route("/admin/fidelity", get(fidelity::get).delete(fidelity::clear))
         .route("/admin/outbox", get(outbox::list).delete(outbox::drop_all))
         .route("/admin/outbox/replay", post(outbox::replay_all))

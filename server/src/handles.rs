@@ -26,6 +26,7 @@ use crate::snapshot::{Snapshot, policy_mode, types_mode};
 use crate::stats::Stats;
 use crate::store::{Store, StoreError};
 use crate::traffic::Traffic;
+use crate::watchdog::Watch;
 
 /// One per running server.
 pub struct Handles {
@@ -53,6 +54,8 @@ pub struct Handles {
     pub outbox: Outbox,
     /// What the twin would have answered, and how well.
     pub shadow: Shadow,
+    /// What the API does otherwise than it did.
+    pub watchdog: Watch,
     pub plugins: Arc<PluginHost>,
     /// Which plugin named the template of an endpoint, by its id.
     pub named_by: ArcSwap<BTreeMap<String, String>>,
@@ -138,6 +141,7 @@ impl Handles {
             outbox: self.outbox.waiting(),
             counters: self.stats.counters(),
             endpoints: snapshot.contract.endpoints().len() as u64,
+            drift: self.watchdog.summary(),
             uptime_seconds: self.started.elapsed().as_secs(),
             memory_bytes: memory_bytes(),
         }

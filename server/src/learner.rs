@@ -185,6 +185,7 @@ fn take(
         Item::Learn(exchange, row) => {
             let declared = declared_template(&exchange);
             let template = declared.as_deref().or_else(|| templates.of(&handles.plugins, &exchange.request));
+            handles.watchdog.observe(&handles.snapshot.load().contract, &exchange);
             knowledge.model.learn_under(&exchange, template, &knowledge.rules);
             unpublished.learned += 1;
             unpublished.exchanges.insert(exchange.id);
@@ -234,10 +235,12 @@ fn publish(handles: &Handles, knowledge: &Knowledge, unpublished: &mut Unpublish
         if edited {
             handles.set_rules(&knowledge.rules);
         }
+        handles.watchdog.adopt(&contract);
         handles.publish(&contract, &behaviour, knowledge.journal.newest().unwrap_or(0));
         batch.model = Some(knowledge.model.encode());
         batch.oldest_exchange = knowledge.journal.oldest();
     }
+    batch.watchdog = handles.watchdog.due(handles.intake.is_closing());
     if let Err(error) = handles.store.save(batch) {
         // What was learned stays in memory, and the next batch brings the whole model again.
         tracing::error!(%error, learned, "store what was learned");

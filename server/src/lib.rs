@@ -18,3 +18,4 @@ pub mod stats;
 pub mod store;
 pub mod traffic;
 pub mod twin;
+pub mod watchdog;

@@ -43,6 +43,8 @@ pub struct Project {
     pub fidelity: BTreeMap<String, Record>,
     /// JSON by key.
     pub settings: BTreeMap<String, String>,
+    /// Baselines and alerts, as the watchdog wrote them.
+    pub watchdog: Option<Vec<u8>>,
     /// What the twin's own answers had changed, as [`State::save`](understudy_contract::twin::State::save) wrote it.
     pub twin_state: Option<Vec<u8>>,
 }
@@ -66,6 +68,8 @@ pub struct Batch {
     /// Exchanges before this one are forgotten.
     pub oldest_exchange: Option<u64>,
     pub traffic: Vec<TrafficRow>,
+    /// Baselines and alerts, when they are due.
+    pub watchdog: Option<Vec<u8>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +96,7 @@ enum Command {
     DropOutbox(u64, Done),
     SaveFidelity(BTreeMap<String, Record>),
     ClearFidelity(Done),
+    SaveWatchdog(Vec<u8>, Done),
     Twin(twin::Request),
     Close,
 }
@@ -177,6 +182,11 @@ impl Store {
         self.done(Command::ClearFidelity).await
     }
 
+    /// Puts the watchdog's state in the place of the older one.
+    pub async fn keep_watchdog(&self, bytes: Vec<u8>) -> Result<(), StoreError> {
+        self.done(|done| Command::SaveWatchdog(bytes, done)).await
+    }
+
     /// Waits until a command was carried out.
     async fn done(&self, command: impl FnOnce(Done) -> Command) -> Result<(), StoreError> {
         let (done, ended) = oneshot::channel();
@@ -206,6 +216,7 @@ fn write(mut connection: Connection, inbox: &mpsc::Receiver<Command>) {
                 }
             }
             Command::ClearFidelity(done) => drop(done.send(rows::clear_fidelity(&connection))),
+            Command::SaveWatchdog(bytes, done) => drop(done.send(rows::save_watchdog(&connection, &bytes))),
             Command::DropOutbox(id, done) => drop(done.send(rows::drop_outbox(&connection, id))),
             Command::Twin(request) => request.serve(&connection),
             Command::Close => break,

@@ -34,7 +34,8 @@ impl TwinControl {
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned + Default>(settings: &BTreeMap<String, String>, key: &str) -> T {
+/// A setting of the project. What cannot be read is told, and its default holds.
+pub(crate) fn parse<T: serde::de::DeserializeOwned + Default>(settings: &BTreeMap<String, String>, key: &str) -> T {
     let Some(json) = settings.get(key) else { return T::default() };
     serde_json::from_str(json).unwrap_or_else(|error| {
         tracing::warn!(%error, key, "read a setting of the project; its default holds");

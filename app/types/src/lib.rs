@@ -3,10 +3,15 @@
 //! Only serde lives here, so that the same types build for `wasm32-unknown-unknown`. Times are Unix milliseconds,
 //! durations say their unit in their name.
 
+mod drift;
 mod twin;
 
 use serde::{Deserialize, Serialize};
 
+pub use drift::{
+    BaselineVersion, Baselines, DriftAlert, DriftAlerts, DriftFinding, DriftPoint, DriftSample, DriftStats, DriftStep,
+    DriftSummary, Webhook,
+};
 pub use twin::{Latency, LatencyMode, Override, PinnedAnswer, TwinExample, TwinSave, TwinSettings};
 
 /// Who answers the app (a project's setting).
@@ -48,6 +53,9 @@ pub struct Status {
     pub outbox: u64,
     pub counters: Counters,
     pub endpoints: u64,
+    /// What the watchdog says.
+    #[serde(default)]
+    pub drift: DriftSummary,
     pub uptime_seconds: u64,
     /// Resident memory of the process, when the platform tells it.
     pub memory_bytes: Option<u64>,
@@ -148,6 +156,8 @@ pub enum LiveMessage {
         /// Exchanges since the last tick that `rows` leaves out.
         skipped: u64,
     },
+    /// An alert of the watchdog was raised, or resolved itself.
+    Drift { alert: Box<DriftAlert> },
     /// This viewer was too slow: so many messages were not sent to it.
     Missed { messages: u64 },
 }

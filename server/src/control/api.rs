@@ -50,12 +50,17 @@ pub(super) async fn endpoint(
 #[derive(Debug, Deserialize)]
 pub(super) struct OpenapiQuery {
     evidence: Option<String>,
+    /// Of the baselines, such as `v3`.
+    version: Option<String>,
 }
 
 pub(super) async fn openapi(
     State(handles): State<Arc<Handles>>,
     Query(query): Query<OpenapiQuery>,
 ) -> Result<Json<Value>, ApiError> {
+    if let Some(version) = query.version {
+        return super::drift::document(&handles, version).map(Json);
+    }
     let evidence = match query.evidence.as_deref() {
         None | Some("true") => true,
         Some("false") => false,

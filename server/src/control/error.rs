@@ -22,6 +22,10 @@ pub(super) enum ApiError {
     WrongMethod { method: Method, path: String },
     #[error("no endpoint has the id {0:?}")]
     UnknownEndpoint(String),
+    #[error("no alert has the id {0:?}")]
+    UnknownAlert(String),
+    #[error("the baselines have no version {0}")]
+    UnknownVersion(String),
     #[error("the body is not JSON: {0}")]
     NotJson(serde_json::Error),
     #[error("{0}")]
@@ -63,6 +67,8 @@ impl ApiError {
         match self {
             Self::UnknownPath(_)
             | Self::UnknownEndpoint(_)
+            | Self::UnknownAlert(_)
+            | Self::UnknownVersion(_)
             | Self::UnknownCollection(_)
             | Self::Switch(SwitchError::Unknown(_))
             | Self::Load(LoadError::Unknown(_)) => StatusCode::NOT_FOUND,
@@ -90,6 +96,8 @@ impl ApiError {
             Self::UnknownPath(_) => "unknown_path",
             Self::WrongMethod { .. } => "wrong_method",
             Self::UnknownEndpoint(_) => "unknown_endpoint",
+            Self::UnknownAlert(_) => "unknown_alert",
+            Self::UnknownVersion(_) => "unknown_version",
             Self::Switch(SwitchError::Unknown(_)) => "unknown_plugin",
             Self::NotJson(_) => "not_json",
             Self::NotThat { .. } | Self::Unfit { .. } => "unfit",

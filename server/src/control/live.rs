@@ -48,8 +48,12 @@ pub async fn run(handles: Arc<Handles>, feed: Arc<Feed>, mut stopped: watch::Rec
             _ = stopped.wait_for(|stop| *stop) => return,
         }
         let (rows, skipped) = handles.traffic.take_fresh();
+        let alerts = handles.watchdog.take_news();
         if feed.ticks.receiver_count() == 0 {
             continue;
+        }
+        for alert in alerts {
+            let _ = feed.ticks.send(text(&LiveMessage::Drift { alert: Box::new(alert) }));
         }
         let status = handles.status();
         let seen = without_clock(&status);

@@ -23,6 +23,7 @@ pub(super) fn load(connection: &mut Connection) -> Result<Project, OpenError> {
         outbox: load_outbox(connection)?,
         fidelity: load_fidelity(connection)?,
         settings: super::twin::settings(connection)?,
+        watchdog: load_watchdog(connection)?,
         twin_state: super::twin::current(connection)?,
     })
 }
@@ -151,12 +152,25 @@ pub(super) fn clear_fidelity(connection: &Connection) -> Result<(), StoreError> 
     Ok(())
 }
 
+fn load_watchdog(connection: &Connection) -> Result<Option<Vec<u8>>, OpenError> {
+    Ok(connection.query_row("SELECT bytes FROM watchdog", [], |row| row.get(0)).optional()?)
+}
+
+pub(super) fn save_watchdog(connection: &Connection, bytes: &[u8]) -> Result<(), StoreError> {
+    let mut insert = connection.prepare_cached("INSERT OR REPLACE INTO watchdog (id, bytes) VALUES (1, ?)")?;
+    insert.execute([bytes])?;
+    Ok(())
+}
+
 pub(super) fn save(connection: &mut Connection, batch: &Batch) -> Result<(), StoreError> {
     let transaction = connection.transaction()?;
     if let Some(bytes) = &batch.model {
         let mut insert =
             transaction.prepare_cached("INSERT OR REPLACE INTO model (id, bytes, checksum) VALUES (1, ?, ?)")?;
         insert.execute(params![bytes, blake3::hash(bytes).as_bytes().as_slice()])?;
+    }
+    if let Some(bytes) = &batch.watchdog {
+        save_watchdog(&transaction, bytes)?;
     }
     save_journal(&transaction, batch)?;
     save_traffic(&transaction, &batch.traffic)?;

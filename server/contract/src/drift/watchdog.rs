@@ -34,10 +34,11 @@ const MAX_POINTS: usize = 240;
 /// JSON Pointers that each client reads, by the client's name. One may be preceded by an endpoint: `GET /users/{id}#/name`.
 pub type Consumers = BTreeMap<String, Vec<String>>;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// The baseline still grows.
+    #[default]
     Learning,
     /// The baseline is what later exchanges are compared with.
     Watching,
@@ -55,7 +56,7 @@ pub struct Version {
 }
 
 /// How one endpoint is doing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct EndpointStats {
     pub phase: Phase,
     pub exchanges: u64,
