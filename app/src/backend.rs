@@ -11,7 +11,9 @@ use std::sync::Arc;
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
 use serde::{Deserialize, Serialize};
-use understudy_types::{EndpointDetail, EndpointSummary, ErrorDetail, Mode, PluginInfo, Status, TrafficRow};
+use understudy_types::{
+    DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, Mode, PluginInfo, Status, TrafficRow,
+};
 
 /// An answer that has to wait for something, such as the store.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -38,6 +40,14 @@ pub trait Backend: Send + Sync {
     /// The newest exchanges, newest first.
     fn recent(&self, limit: usize) -> Vec<TrafficRow>;
 
+    /// Alerts of the watchdog, newest first.
+    fn drift_alerts(&self, unresolved_only: bool) -> DriftAlerts;
+
+    fn drift_alert(&self, id: u64) -> Option<DriftAlert>;
+
+    /// `action` is `accept`, `dismiss` or `snooze`.
+    fn decide(&self, id: u64, action: String, reason: Option<String>) -> Later<'_, Result<DriftAlert, ErrorDetail>>;
+
     /// Where the app reaches the API through us, when that is another address than the dashboard's own.
     fn api_url(&self) -> Option<String> {
         None
@@ -52,6 +62,9 @@ pub const FIRST_ROWS: usize = 100;
 /// Longer than any id of ours.
 #[cfg(feature = "ssr")]
 const MAX_ID_BYTES: usize = 512;
+/// A reason is a few sentences.
+#[cfg(feature = "ssr")]
+const MAX_REASON_BYTES: usize = 4096;
 
 /// Everything a page shows before the live feed speaks, at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,6 +120,25 @@ pub async fn switch_plugin(id: String, enabled: bool) -> Result<Vec<PluginInfo>,
 #[server(prefix = "/admin/fn", endpoint = "reload-plugins")]
 pub async fn reload_plugins() -> Result<Vec<PluginInfo>, ServerFnError> {
     Ok(backend()?.reload_plugins().await)
+}
+
+#[server(prefix = "/admin/fn", endpoint = "drift-alerts", input = GetUrl)]
+pub async fn list_alerts(unresolved_only: bool) -> Result<DriftAlerts, ServerFnError> {
+    Ok(backend()?.drift_alerts(unresolved_only))
+}
+
+#[server(prefix = "/admin/fn", endpoint = "drift-alert", input = GetUrl)]
+pub async fn load_alert(id: u64) -> Result<Option<DriftAlert>, ServerFnError> {
+    Ok(backend()?.drift_alert(id))
+}
+
+#[server(prefix = "/admin/fn", endpoint = "decide")]
+pub async fn decide(id: u64, action: String, reason: Option<String>) -> Result<DriftAlert, ServerFnError> {
+    let reason = reason.filter(|reason| !reason.trim().is_empty());
+    if reason.as_ref().is_some_and(|reason| reason.len() > MAX_REASON_BYTES) {
+        return Err(ServerFnError::new(format!("a reason has at most {MAX_REASON_BYTES} bytes")));
+    }
+    backend()?.decide(id, action, reason).await.map_err(|error| ServerFnError::new(error.message))
 }
 
 #[cfg(feature = "ssr")]

@@ -24,7 +24,7 @@ use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use components::Frame;
-use pages::{Deck, EndpointPage, Explorer, Lost, NothingOpen, Plugins};
+use pages::{AlertPage, Deck, Drift, EndpointPage, Explorer, Lost, NoAlertOpen, NothingOpen, Plugins};
 
 /// The document around the page. Only the server writes it.
 #[cfg(feature = "ssr")]
@@ -67,6 +67,10 @@ pub fn App() -> impl IntoView {
                     <ParentRoute path=path!("/admin/explorer") view=Explorer ssr=SsrMode::Async>
                         <Route path=path!("") view=NothingOpen/>
                         <Route path=path!(":id") view=EndpointPage/>
+                    </ParentRoute>
+                    <ParentRoute path=path!("/admin/drift") view=Drift ssr=SsrMode::Async>
+                        <Route path=path!("") view=NoAlertOpen/>
+                        <Route path=path!(":id") view=AlertPage/>
                     </ParentRoute>
                     <Route path=path!("/admin/plugins") view=Plugins ssr=SsrMode::Async/>
                 </Routes>

@@ -23,6 +23,8 @@ pub struct Live {
     pub connection: RwSignal<Connection>,
     /// Grows when something was learned, at most every two seconds: what lists of endpoints are read again for.
     pub learned: RwSignal<u64>,
+    /// Grows when the watchdog has news: at once for an alert, and at most once a second for what only counts.
+    pub drift: RwSignal<u64>,
 }
 
 /// How the page itself is connected.
@@ -48,6 +50,7 @@ impl Live {
             now_ms: RwSignal::new(0),
             connection: RwSignal::new(Connection::Connecting),
             learned: RwSignal::new(0),
+            drift: RwSignal::new(0),
         }
     }
 
@@ -176,6 +179,7 @@ mod browser {
 
     async fn run_clock(live: Live, clock: Clock) {
         let mut learned_at = 0;
+        let mut revision = live.status.with_untracked(|status| status.drift.revision);
         loop {
             let now = clock.now_ms();
             live.now_ms.set(now);
@@ -184,6 +188,11 @@ mod browser {
             if learned != live.learned.get_untracked() && now >= learned_at + LEARNED_EVERY_MS {
                 learned_at = now;
                 live.learned.set(learned);
+            }
+            let drift = live.status.with_untracked(|status| status.drift.revision);
+            if drift != revision {
+                revision = drift;
+                live.drift.update(|news| *news += 1);
             }
             gloo_timers::future::TimeoutFuture::new(1000).await;
         }
@@ -238,8 +247,7 @@ mod browser {
                     live.feed.update(|feed| feed.push(rows, skipped));
                 }
             }
-            // The status that follows says that there is news; who looks at alerts reads them again then.
-            LiveMessage::Drift { .. } => {}
+            LiveMessage::Drift { .. } => live.drift.update(|news| *news += 1),
             // What was missed is in the next status; the rows are fetched.
             LiveMessage::Missed { .. } => spawn_local(catch_up(live)),
         }

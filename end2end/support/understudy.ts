@@ -20,6 +20,7 @@ export type Status = {
   learner: { pending: number; learned: number };
   counters: { requests: number; twin: number };
   endpoints: number;
+  drift: { watched: number; critical: number };
 };
 
 export class Understudy {

@@ -23,6 +23,8 @@ export class Upstream {
   private server?: Server;
   private port = 0;
   private stock = books();
+  /// How the author's id is called; APIs change.
+  authorField = "id";
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
@@ -52,7 +54,7 @@ export class Upstream {
     const url = new URL(req.url ?? "/", this.url);
     const [collection, id] = url.pathname.split("/").filter(Boolean);
     if (collection === "books") return this.answerBooks(req, res, id, url);
-    if (collection === "authors" && id) return send(res, 200, { id: Number(id), name: `Author ${id}`, born: 1900 + Number(id) });
+    if (collection === "authors" && id) return send(res, 200, { [this.authorField]: Number(id), name: `Author ${id}`, born: 1900 + Number(id) });
     send(res, 404, { error: { code: "not_found", message: `nothing at ${url.pathname}` } });
   }
 

@@ -1,8 +1,10 @@
 //! The command line: `serve`, and small commands that ask a running server.
 
+mod check;
 mod import;
 mod plugin;
 mod remote;
+mod report;
 mod twin;
 
 use std::path::PathBuf;
@@ -12,6 +14,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 use understudy_types::Mode;
 
+use self::check::Manner;
+use self::report::{FailOn, Format};
 use crate::app::App;
 use crate::config::{Config, Flags, Layers, Mistake, Mistakes, ProcessEnv};
 
@@ -43,6 +47,30 @@ enum Command {
     Openapi,
     /// Learn an OpenAPI document or a HAR, by a running Understudy or straight into the project file
     Import { file: PathBuf },
+    /// Say whether the API drifted from its baselines; exit code 1 when it did
+    Check {
+        /// Project file under the data folder, instead of DB_NAME
+        #[arg(long, value_name = "NAME")]
+        project: Option<String>,
+        /// A version of the baselines, such as v3, to compare the current one with too
+        #[arg(long, value_name = "VERSION")]
+        baseline: Option<String>,
+        /// The least severity that fails
+        #[arg(long, value_enum, default_value = "critical")]
+        fail_on: FailOn,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Compare two OpenAPI documents
+    Diff {
+        old: PathBuf,
+        new: PathBuf,
+        /// The least severity that fails
+        #[arg(long, value_enum, default_value = "none")]
+        fail_on: FailOn,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
     /// Write a plugin, look at one, ask one
     Plugin {
         #[command(subcommand)]
@@ -91,7 +119,10 @@ impl From<ModeWord> for Mode {
 
 /// Runs one command to its end.
 #[must_use]
-pub fn run(cli: Cli) -> ExitCode {
+pub fn run(mut cli: Cli) -> ExitCode {
+    if let Some(Command::Check { project: Some(project), .. }) = &cli.command {
+        cli.flags.db_name = Some(project.clone());
+    }
     let layers = Layers::read(&cli.flags, &ProcessEnv);
     let (config, mistakes) = Config::check(&layers);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -104,6 +135,13 @@ pub fn run(cli: Cli) -> ExitCode {
     if !mistakes.is_empty() {
         return explain(&Mistakes(mistakes));
     }
+    let command = match command {
+        Command::Check { baseline, fail_on, format, .. } => {
+            return runtime.block_on(check::check(&config, baseline.as_deref(), Manner { fail_on, format }));
+        }
+        Command::Diff { old, new, fail_on, format } => return check::diff(&old, &new, Manner { fail_on, format }),
+        command => command,
+    };
     match runtime.block_on(ask(&config, command)) {
         Ok(text) => {
             println!("{text}");
@@ -139,7 +177,9 @@ async fn ask(config: &Config, command: Command) -> anyhow::Result<String> {
         Command::Mode { mode } => remote.set_mode(mode.into()).await,
         Command::Openapi => remote.get("/admin/openapi.json").await,
         Command::Twin { command, json } => twin::run(&remote, command, json).await,
-        Command::Status | Command::Serve => remote.get("/admin/status").await,
+        Command::Status | Command::Serve | Command::Check { .. } | Command::Diff { .. } => {
+            remote.get("/admin/status").await
+        }
     }
 }
 

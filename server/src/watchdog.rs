@@ -64,7 +64,6 @@ impl Watch {
             .unwrap_or_default()
     }
 
-    #[must_use]
     pub fn lock(&self) -> MutexGuard<'_, Watchdog> {
         self.dog.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,9 +8,10 @@ use crate::format;
 use crate::live::{Connection, Live};
 
 /// A page of the rail: its address, its name, its icon as an SVG path in a square of 16.
-const PAGES: [(&str, &str, &str); 3] = [
+const PAGES: [(&str, &str, &str); 4] = [
     ("/", "Deck", "M2 2h12v5H2zM2 9h5v5H2zM9 9h5v5H9z"),
     ("/admin/explorer", "Explorer", "M2 2h4v3H5v2h4V6h5v4H9V8.5H5V12h4v-1h5v4H9v-1.500H3.500V5H2z"),
+    ("/admin/drift", "Drift", "M8 1l7 13H1zM7.250 6v4h1.500V6zM7.250 11v1.500h1.500V11z"),
     ("/admin/plugins", "Plugins", "M5 1h2v3h2V1h2v3h2v4a4 4 0 0 1-4 4v3H7v-3a4 4 0 0 1-4-4V4h2z"),
 ];
 
@@ -72,8 +73,24 @@ fn TopBarContent() -> impl IntoView {
         <span class="project" title="The open project">{move || project.get()}</span>
         <ModeSwitch/>
         <HealthDot/>
+        <DriftMark/>
         <span class="rate" title="Answers a second, over the last 5 seconds">{move || format::rate(live.meter.with(|meter| meter.rate()))}</span>
         <ConnectionMark/>
+    }
+}
+
+/// Only there when the watchdog has something to say.
+#[component]
+fn DriftMark() -> impl IntoView {
+    let live = expect_context::<Live>();
+    let drift = live.part(|status| (status.drift.critical + status.drift.warning, status.drift.summary.clone()));
+    let is_any = move || drift.with(|(issues, _)| *issues > 0);
+    view! {
+        <Show when=is_any>
+            <A href="/admin/drift" attr:class="drift-mark severity-critical" attr:title="What the API does otherwise than it did">
+                {move || drift.with(|(_, summary)| summary.clone())}
+            </A>
+        </Show>
     }
 }
 

@@ -18,7 +18,9 @@ use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 use understudy_app::backend::{Backend, Later, SharedBackend};
 use understudy_app::{App, shell};
-use understudy_types::{EndpointDetail, EndpointSummary, ErrorDetail, Mode, PluginInfo, Status, TrafficRow};
+use understudy_types::{
+    DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, Mode, PluginInfo, Status, TrafficRow,
+};
 
 use super::error::{ApiError, unknown_path};
 use super::present;
@@ -29,6 +31,8 @@ use crate::listen::accepts_page;
 const OPTIONS_FILE: &str = "Leptos.toml";
 const OUTPUT_NAME: &str = "understudy";
 const PACKAGE_DIR: &str = "admin/pkg";
+/// Alerts that the page lists.
+const ALERTS: usize = 200;
 const SITE_ROOT: &str = "target/site";
 
 /// Pages whose address is also one of the admin API.
@@ -138,6 +142,21 @@ impl Backend for Deck {
 
     fn recent(&self, limit: usize) -> Vec<TrafficRow> {
         self.0.traffic.page(None, limit)
+    }
+
+    fn drift_alerts(&self, unresolved_only: bool) -> DriftAlerts {
+        super::drift::page(&self.0, ALERTS, |alert| !unresolved_only || alert.unresolved)
+    }
+
+    fn drift_alert(&self, id: u64) -> Option<DriftAlert> {
+        self.0.watchdog.lock().alert(id).map(crate::watchdog::present::alert)
+    }
+
+    fn decide(&self, id: u64, action: String, reason: Option<String>) -> Later<'_, Result<DriftAlert, ErrorDetail>> {
+        Box::pin(async move {
+            let action = super::drift::action(&action.into(), None).map_err(|error| error.detail())?;
+            super::drift::decide(&self.0, id, &action, reason).await.map_err(|error| error.detail())
+        })
     }
 
     /// Under one address the page's own is right, in the words of whoever opened it.

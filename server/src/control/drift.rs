@@ -108,16 +108,21 @@ pub(super) async fn resolve(
     let value: Value = serde_json::from_slice(&body).map_err(ApiError::NotJson)?;
     let asked: Resolve =
         serde_json::from_value(value).map_err(|error| ApiError::NotThat { what: "a decision", error })?;
-    let action = match asked.action.as_str() {
-        Some("accept") => Decision::Accept,
-        Some("dismiss") => Decision::Dismiss,
-        Some("snooze") => {
-            let seconds = asked.seconds.unwrap_or(SNOOZE_SECONDS).min(SNOOZE_MAX_SECONDS);
-            Decision::Snooze(now_ms() + seconds * 1000)
-        }
-        _ => return Err(ApiError::NotAllowed { field: "action", given: asked.action, allowed: ACTIONS }),
-    };
+    let action = action(&asked.action, asked.seconds)?;
     decide(&handles, number, &action, asked.reason).await.map(Json)
+}
+
+/// `seconds` are those of a snooze.
+pub(super) fn action(word: &Value, seconds: Option<u64>) -> Result<Decision, ApiError> {
+    match word.as_str() {
+        Some("accept") => Ok(Decision::Accept),
+        Some("dismiss") => Ok(Decision::Dismiss),
+        Some("snooze") => {
+            let seconds = seconds.unwrap_or(SNOOZE_SECONDS).min(SNOOZE_MAX_SECONDS);
+            Ok(Decision::Snooze(now_ms() + seconds * 1000))
+        }
+        _ => Err(ApiError::NotAllowed { field: "action", given: word.clone(), allowed: ACTIONS }),
+    }
 }
 
 /// Takes effect when it is stored.

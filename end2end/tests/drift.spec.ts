@@ -1,0 +1,46 @@
+import { expect, open, test } from "../support/test.ts";
+import type { Understudy } from "../support/understudy.ts";
+
+/// Enough authors for a baseline, seen more than once.
+async function watchTheAuthors(understudy: Understudy): Promise<void> {
+  for (let call = 0; call < 24; call++) await understudy.get(`/authors/${(call % 6) + 1}`);
+  await expect.poll(async () => (await understudy.status()).drift.watched, { message: "a baseline is frozen" }).toBeGreaterThan(0);
+}
+
+test("user_id becomes userId, and the page shows one critical rename", async ({ page, upstream, understudy }) => {
+  upstream.authorField = "user_id";
+  await watchTheAuthors(understudy);
+  await open(page, `${understudy.url}/admin/drift`);
+  await expect(page.getByText("Nothing has changed")).toBeVisible();
+
+  upstream.authorField = "userId";
+  for (let call = 0; call < 6; call++) await understudy.get(`/authors/${(call % 6) + 1}`);
+
+  const alerts = page.locator(".alert");
+  await expect(alerts).toHaveCount(1, { timeout: 3000 });
+  await expect(alerts).toContainText("critical");
+  await expect(alerts).toContainText("field /user_id is now userId");
+  await expect(page.locator(".drift-summary")).toHaveText("1 critical issue");
+  await expect(page.locator(".drift-mark")).toHaveText("1 critical issue");
+});
+
+test("an alert is opened, and accepting it moves the baseline", async ({ page, upstream, understudy }) => {
+  upstream.authorField = "user_id";
+  await watchTheAuthors(understudy);
+  upstream.authorField = "userId";
+  for (let call = 0; call < 6; call++) await understudy.get(`/authors/${(call % 6) + 1}`);
+  await open(page, `${understudy.url}/admin/drift`);
+  await page.locator(".alert-link").click();
+  await expect(page).toHaveURL(/\/admin\/drift\/\d+/);
+  const detail = page.getByRole("region", { name: "Alert", exact: true });
+  await expect(detail.getByText("An answer of before")).toBeVisible();
+  await expect(detail.locator("pre").first()).toContainText("user_id");
+
+  await detail.getByRole("textbox").fill("agreed with the team");
+  await detail.getByRole("button", { name: "Accept" }).click();
+  await expect(detail.locator(".history")).toContainText("agreed with the team");
+  await expect(page.getByText("Nothing has changed")).toBeVisible();
+  for (let call = 0; call < 6; call++) await understudy.get(`/authors/${(call % 6) + 1}`);
+  await expect.poll(() => understudy.pending()).toBe(0);
+  await expect(page.getByText("Nothing has changed")).toBeVisible();
+});
