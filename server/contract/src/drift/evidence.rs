@@ -2,8 +2,8 @@
 //!
 //! The events of one place (a field is missing, a value is null) are taken to come with one unknown rate as long as the API
 //! stays what it is. Having seen `v` of them in `n` exchanges, the next one comes with the probability
-//! `(v + 1/2) / (n + 1)` (Krichevsky and Trofimov). That is held against three ways in which it may have changed: the
-//! event now comes nearly always, in three of ten, in three of a hundred exchanges. Each keeps the sum of the logarithms
+//! `(v + 1/2) / (n + 1)` (Krichevsky and Trofimov). That is held against four ways in which it may have changed: the
+//! event now comes nearly always, in every other exchange, in one of five, in three of a hundred. Each keeps the sum of the logarithms
 //! of the two probabilities and never falls below zero (the cumulative sum test of Page), so that it does not matter
 //! when the change came. A false alarm takes a run that is less likely than `e^-ENOUGH` under the old rate.
 //!
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// some thousand watched places of which few ever see an event at all.
 pub(super) const ENOUGH: f32 = 16.0;
 /// The rates that a changed event may have.
-const CHANGED: [f32; 3] = [0.95, 0.3, 0.03];
+const CHANGED: [f32; 4] = [0.95, 0.5, 0.2, 0.03];
 /// Targets that were offending, remembered so that one that is asked for again and again is no new evidence.
 const OFFENDERS: usize = 8;
 
@@ -44,7 +44,7 @@ impl Suspicion {
         self.hits += 1;
         let expected = rate(before, of);
         for (score, changed) in self.scores.iter_mut().zip(CHANGED) {
-            *score = score.max(0.0) + (changed / expected).ln();
+            *score = if changed > expected { score.max(0.0) + (changed / expected).ln() } else { 0.0 };
         }
     }
 
@@ -53,7 +53,9 @@ impl Suspicion {
         self.passes += 1;
         let expected = rate(before, of);
         for (score, changed) in self.scores.iter_mut().zip(CHANGED) {
-            *score = (*score + ((1.0 - changed) / (1.0 - expected)).ln()).max(0.0);
+            // An event that came more often than that all along has not begun to.
+            let weighed = (*score + ((1.0 - changed) / (1.0 - expected)).ln()).max(0.0);
+            *score = if changed > expected { weighed } else { 0.0 };
         }
     }
 
@@ -127,6 +129,14 @@ mod tests {
             worst = worst.max(suspicion.weight());
         }
         assert!(worst < ENOUGH, "{worst}");
+    }
+
+    #[test]
+    fn a_frequent_event_that_becomes_rare_is_no_rise() {
+        let mut suspicion = Suspicion::default();
+        suspicion.hit(200, 1000);
+        (0..500).for_each(|n| suspicion.pass(201, 1001 + n));
+        assert!(suspicion.is_over());
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub(super) struct Shown {
     pub(super) target: u32,
     /// Asked for before, and answered well.
     pub(super) known: bool,
+    /// Nothing in it comes and goes.
+    is_plain: bool,
 }
 
 /// Answers that say more about the request or the moment than about the API.
@@ -37,7 +39,7 @@ impl Watch {
         *self.statuses.entry(status).or_insert_with(|| 0) += 1;
         let target = hash(exchange.request.path().as_bytes()) as u32;
         let known = self.knows(target);
-        let mut shown = Shown { happened: Vec::new(), target, known };
+        let mut shown = Shown { happened: Vec::new(), target, known, is_plain: true };
         if status < 400 {
             self.accepted += 1;
             self.anonymous += u32::from(!has_credentials(&exchange.request.headers));
@@ -49,13 +51,17 @@ impl Watch {
             return None;
         }
         self.read_signs(exchange, &mut shown);
-        self.read_heads(exchange, &mut shown);
-        self.read_bodies(exchange, &mut shown);
+        // What an answer says that should not be one is no news beside that.
+        let is_odd = shown.happened.iter().any(|happened| !matches!(happened.key, Key::Sign(Sign::Slow)));
+        if !is_odd {
+            self.read_heads(exchange, &mut shown);
+            self.read_bodies(exchange, &mut shown);
+        }
         if shown.happened.is_empty() {
             if status < 400 {
                 self.remember(target);
             }
-            if self.is_frozen() {
+            if self.is_frozen() && shown.is_plain {
                 self.remember_same(same);
             }
         }
@@ -161,7 +167,8 @@ impl Watch {
             return;
         }
         let found = part.tree.read_names(names().iter().map(String::as_str));
-        part.last = if found.is_empty() && part.tree.is_frozen() { hash } else { 0 };
+        part.last = if found.is_empty() && part.tree.is_frozen() && part.tree.is_plain { hash } else { 0 };
+        shown.is_plain &= part.tree.is_plain;
         shown.extend(at, found);
     }
 
@@ -204,6 +211,7 @@ impl Watch {
             tree.sample = sample(bytes);
         }
         if let Some(found) = tree.read(bytes) {
+            shown.is_plain &= self.parts[at].tree.is_plain;
             shown.extend(at, found);
         }
     }
@@ -223,7 +231,10 @@ impl Shown {
 impl Tree {
     /// Whether the document that was read last could have shown this, and how often what it is about came so far.
     pub(super) fn standing(&self, node: u32, event: super::tree::Event) -> Option<(u32, u32)> {
-        self.is_observed(node, event).then(|| (self.nodes[node as usize].count(event), self.of(node, event)))
+        // It did show it, and that was nothing worth a word.
+        let is_shown = self.nodes[node as usize].is_shown(event, self.reads);
+        (self.is_observed(node, event) && !is_shown)
+            .then(|| (self.nodes[node as usize].count(event), self.of(node, event)))
     }
 }
 

@@ -170,6 +170,10 @@ pub(super) struct Tree {
     /// The document that showed something new last, while the baseline grows.
     pub(super) news: u32,
     frozen: bool,
+    /// The document that was read last had nothing that does not come in most of them. Only such ones are not read again:
+    /// whatever comes and goes has to be counted each time.
+    #[serde(skip)]
+    pub(super) is_plain: bool,
     /// One document as it was.
     pub(super) sample: Option<String>,
 }
@@ -177,7 +181,7 @@ pub(super) struct Tree {
 impl Default for Tree {
     fn default() -> Self {
         let root = Node::new("", 0, Role::Root);
-        Self { nodes: vec![root], reads: 0, skipped: 0, news: 0, frozen: false, sample: None }
+        Self { nodes: vec![root], reads: 0, skipped: 0, news: 0, frozen: false, is_plain: true, sample: None }
     }
 }
 
@@ -212,6 +216,10 @@ impl Node {
 
     pub(super) fn is_map(&self) -> bool {
         self.map
+    }
+
+    pub(super) fn is_shown(&self, event: Event, reads: u32) -> bool {
+        self.tallies[event.at()].at == reads
     }
 
     fn is_raised(&self, event: Event) -> bool {
@@ -286,6 +294,7 @@ impl Tree {
     /// Begins a document.
     pub(super) fn begin(&mut self) {
         self.reads += 1;
+        self.is_plain = true;
         self.see(0);
     }
 
@@ -345,15 +354,16 @@ impl Tree {
             }
             return;
         }
-        if is_raised || self.is_telling(node, event, before) {
-            let of = self.of(node, event);
+        let of = self.of(node, event);
+        self.is_plain &= matches!(event, Event::Type(_)) && before * 2 >= self.read_of(node, event);
+        if is_raised || self.is_telling(node, event, before, of) {
             found.push(Found { node, event, before, of, value: value() });
         }
     }
 
     /// Whether an event is rare enough to be worth a look.
-    fn is_telling(&self, node: u32, event: Event, before: u32) -> bool {
-        let of = self.read_of(node, event);
+    fn is_telling(&self, node: u32, event: Event, before: u32, of: u32) -> bool {
+        let read = self.read_of(node, event);
         let node = &self.nodes[node as usize];
         let Some(base) = &node.base else {
             return event == Event::New && before * 5 < of;
@@ -363,6 +373,8 @@ impl Tree {
             Event::Type(_) if base.types == 0 => false,
             // An integer is a number, and a number without a fraction looks like an integer.
             Event::Type(of) if usize::from(of) == INTEGER && base.has(NUMBER) => false,
+            // Documents that were not read again had it too.
+            Event::Type(of) if base.has(of.into()) => before * 5 < read,
             _ => before * 5 < of,
         }
     }
@@ -597,6 +609,11 @@ impl Tree {
     pub(super) fn parent_is_known(&self, node: u32) -> bool {
         let parent = &self.nodes[self.nodes[node as usize].parent as usize];
         parent.base.as_ref().is_some_and(|base| base.has(OBJECT))
+    }
+
+    /// Whether the document that was read last had it somewhere.
+    pub(super) fn is_present(&self, node: u32) -> bool {
+        self.nodes[node as usize].seen.at == self.reads
     }
 
     pub(super) fn is_frozen(&self) -> bool {

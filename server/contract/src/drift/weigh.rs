@@ -315,7 +315,9 @@ fn meaning_of_event(part: &Part, node: u32, event: Event, suspicion: &Suspicion)
     match event {
         Event::Missing | Event::Gone if is_name => (Kind::HeaderRemoved, json!(at.name), Value::Null),
         Event::New if is_name => (Kind::HeaderAdded, Value::Null, json!(at.name)),
-        Event::Missing if suspicion.passes > 0 => (Kind::Optionality, json!("required"), json!("optional")),
+        Event::Missing if suspicion.passes > 0 || tree.is_present(node) => {
+            (Kind::Optionality, json!("required"), json!("optional"))
+        }
         Event::Missing | Event::Gone => (Kind::FieldRemoved, before, Value::Null),
         Event::New => (Kind::FieldAdded, Value::Null, json!(words(at.types_seen()))),
         Event::Type(of) if usize::from(of) == NULL => {
