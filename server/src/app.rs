@@ -35,7 +35,7 @@ use crate::store::{Project, Store, Writer, beside};
 use crate::traffic::Traffic;
 use crate::twin::{TwinControl, first_state};
 use crate::watchdog::webhooks::{self, Outgoing, Webhooks};
-use crate::watchdog::{self, Watch};
+use crate::watchdog::{Watch, webhooks_of};
 
 /// Connections that wait to be accepted; the kernel may allow fewer.
 const BACKLOG: u32 = 1024;
@@ -93,7 +93,8 @@ impl App {
         // Before the first exchange: a redactor that comes late has missed something.
         let watch = plugins.watch(PLUGIN_PATIENCE);
         let watch = watch.inspect_err(|error| tracing::error!(%error, "follow the plugin folder")).ok();
-        let (handles, outgoing, (inbox, knowledge, stage)) = build(config, plugins, (target, client), store, project, redactor);
+        let (handles, outgoing, (inbox, knowledge, stage)) =
+            build(config, plugins, (target, client), store, project, redactor);
         let learner = Learner::spawn(&handles, inbox, knowledge).map_err(|error| {
             Mistakes(vec![Mistake::new("the machine", "threads", format!("to be able to start two more ({error})"))])
         })?;
@@ -315,7 +316,9 @@ fn build(
     let (shadow, stage) = Shadow::new(project.fidelity);
     let budget = Budget::new(config.capture.body, config.capture.memory);
     let (intake, inbox) = Intake::new(Arc::clone(&stats), Arc::clone(&traffic), Arc::clone(&budget));
-    let (webhooks, outgoing) = Webhooks::new(watchdog::webhooks_of(&project.settings));
+    let mut watchdog = Watch::restore(project.watchdog.as_deref());
+    watchdog.set_judge(crate::plugins::judge_of(&plugins));
+    let (webhooks, outgoing) = Webhooks::new(webhooks_of(&project.settings));
     let handles = Handles {
         seed: seed(&config.project),
         target,
@@ -333,7 +336,7 @@ fn build(
         traffic,
         outbox: Outbox::new(project.outbox),
         shadow,
-        watchdog: Watch::new(Watch::restore(project.watchdog.as_deref()), webhooks),
+        watchdog: Watch::new(watchdog, webhooks),
         plugins,
         named_by: ArcSwap::default(),
         store,
