@@ -35,7 +35,7 @@ use crate::store::{Project, Store, Writer, beside};
 use crate::traffic::Traffic;
 use crate::twin::{TwinControl, first_state};
 use crate::watchdog::webhooks::{self, Outgoing, Webhooks};
-use crate::watchdog::{Watch, webhooks_of};
+use crate::watchdog::{self, webhooks_of};
 
 /// Connections that wait to be accepted; the kernel may allow fewer.
 const BACKLOG: u32 = 1024;
@@ -316,7 +316,7 @@ fn build(
     let (shadow, stage) = Shadow::new(project.fidelity);
     let budget = Budget::new(config.capture.body, config.capture.memory);
     let (intake, inbox) = Intake::new(Arc::clone(&stats), Arc::clone(&traffic), Arc::clone(&budget));
-    let mut watchdog = Watch::restore(project.watchdog.as_deref());
+    let mut watchdog = watchdog::Watch::restore(project.watchdog.as_deref());
     watchdog.set_judge(crate::plugins::judge_of(&plugins));
     let (webhooks, outgoing) = Webhooks::new(webhooks_of(&project.settings));
     let handles = Handles {
@@ -336,7 +336,7 @@ fn build(
         traffic,
         outbox: Outbox::new(project.outbox),
         shadow,
-        watchdog: Watch::new(watchdog, webhooks),
+        watchdog: watchdog::Watch::new(watchdog, webhooks),
         plugins,
         named_by: ArcSwap::default(),
         store,
