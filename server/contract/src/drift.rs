@@ -1,8 +1,8 @@
 //! The watchdog: what an API was when it was trusted, and what it does differently now.
 //!
-//! A [`Watchdog`] keeps a [baseline](watch) per endpoint. It grows with the traffic until nothing new comes, is frozen
+//! A [`Watchdog`] keeps a baseline per endpoint. It grows with the traffic until nothing new comes, is frozen
 //! then, and moves only when a person accepts a change. Every later exchange is compared with it. A contradiction alone is
-//! no finding: a sequential test ([`evidence`]) weighs it against how often the same was seen before. What passes becomes
+//! no finding: a sequential test (`evidence`) weighs it against how often the same was seen before. What passes becomes
 //! a [`Finding`], findings of one kind at one endpoint become an [`Alert`] that counts up, and what people decide
 //! about alerts moves the baseline or keeps it silent.
 //!
