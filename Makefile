@@ -7,10 +7,10 @@ SHELL := /bin/bash
 # Variables given on the command line (`make run TARGET_URL=…`) reach the server as environment variables: make exports
 # them by itself. The configuration table of the README has all of them.
 
-.PHONY: help run test e2e check lint bench bounds setup clean
+.PHONY: help run test e2e check lint bench bounds endurance setup clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  for example: make run TARGET_URL=http://localhost:3000 DB_NAME=shop"
 
 run: ## build and serve on http://localhost:8000/ (TARGET_URL=the real API, DB_NAME=the project's file)
@@ -42,6 +42,12 @@ bench: ## measure the release build beside nginx and other mocks, and with the b
 bounds: ## learning under floods of a million paths and keys, and merging in ten thousand random cases (some minutes)
 	BOUNDS=full cargo test --release --package understudy-contract --test bounds -- --nocapture --test-threads 1
 	PROPTEST_CASES=10000 cargo test --release --package understudy-contract --test merging
+
+endurance: ## a gibibyte each way, events, and a thousand slow clients, against the release build
+	@scripts/setup.sh run
+	@scripts/setup.sh bench
+	@cargo build --locked --release --package understudy-server
+	@python3 bench/endurance.py
 
 setup: ## only set up what `run` and `test` need
 	@scripts/setup.sh run

@@ -115,12 +115,12 @@ get_playwright() {
 }
 
 # What the data plane is measured beside, and with. Debian starts its nginx by itself; only the program is wanted.
-have_load() { command -v nginx && command -v wrk; } >/dev/null
+have_load() { command -v nginx && command -v wrk && command -v slowhttptest; } >/dev/null
 get_load() {
     local policy=/usr/sbin/policy-rc.d
-    [ -e "$policy" ] && { apt_install nginx-light wrk; return; }
+    [ -e "$policy" ] && { apt_install nginx-light slowhttptest wrk; return; }
     printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" && as_root chmod +x "$policy"
-    apt_install nginx-light wrk
+    apt_install nginx-light slowhttptest wrk
     local status=$?
     as_root rm -f "$policy"
     return $status
@@ -179,7 +179,7 @@ test)
     ;;
 bench)
     step node "Node.js" "about a minute" "Install Node.js $NODE_MAJOR or newer with npm, then make again."
-    step load "nginx and wrk" "some seconds" "Run 'apt-get install nginx-light wrk' as root, then make again."
+    step load "nginx, wrk and slowhttptest" "some seconds" "Run 'apt-get install nginx-light slowhttptest wrk' as root, then make again."
     step peers "Mockoon, Prism, WireMock" "about a minute" "See whether npm can download packages; Java comes from default-jre-headless."
     ;;
 *)
