@@ -19,7 +19,8 @@ use crate::config::{Config, Mistake, Mistakes, TargetUrl};
 use crate::control;
 use crate::handles::Handles;
 use crate::learner::{Intake, Knowledge, Learner, mine};
-use crate::listen::{self, Role, Site, tls};
+use crate::listen::{self, Role, Site, Workers, tls};
+use crate::messages::Messages;
 use crate::outbox::Outbox;
 use crate::plugins;
 use crate::proxy::capture::Budget;
@@ -52,6 +53,8 @@ pub struct App {
     control: SocketAddr,
     stop: watch::Sender<bool>,
     listeners: JoinSet<()>,
+    /// They end with the listeners.
+    threads: Vec<JoinHandle<()>>,
     tasks: JoinSet<()>,
     learner: Learner,
     shadow: JoinHandle<()>,
@@ -107,13 +110,28 @@ impl App {
         tasks.spawn(keep_twin(Arc::clone(&handles), stopped.clone()));
         tasks.spawn(webhooks::run(outgoing, stopped.clone()));
 
-        let site = |role| Site { handles: Arc::clone(&handles), control: router.clone(), role, tls: tls.clone() };
+        let (workers, threads) = Workers::start(&handles.client).map_err(|error| {
+            Mistakes(vec![Mistake::new(
+                "the machine",
+                "threads",
+                format!("to be able to start one for each core ({error})"),
+            )])
+        })?;
+        let workers = Arc::new(workers);
+        let main = tokio::runtime::Handle::current();
+        let site = |role| Site {
+            handles: Arc::clone(&handles),
+            control: router.clone(),
+            main: main.clone(),
+            role,
+            tls: tls.clone(),
+        };
         let mut listeners = JoinSet::new();
         if let Some(control) = control {
-            listeners.spawn(listen::run(control, site(Role::Control), stopped.clone()));
-            listeners.spawn(listen::run(api, site(Role::Api), stopped));
+            listeners.spawn(listen::run(control, site(Role::Control), Arc::clone(&workers), stopped.clone()));
+            listeners.spawn(listen::run(api, site(Role::Api), workers, stopped));
         } else {
-            listeners.spawn(listen::run(api, site(Role::Both), stopped));
+            listeners.spawn(listen::run(api, site(Role::Both), workers, stopped));
         }
         Ok(Self {
             handles,
@@ -121,6 +139,7 @@ impl App {
             control: control_address,
             stop,
             listeners,
+            threads,
             tasks,
             learner,
             shadow,
@@ -172,12 +191,15 @@ impl App {
     pub async fn shutdown(mut self) {
         let _ = self.stop.send(true);
         while self.listeners.join_next().await.is_some() {}
-        let Self { handles, learner, shadow, plugins, writer, .. } = self;
+        let Self { handles, threads, learner, shadow, plugins, writer, .. } = self;
         self.tasks.shutdown().await;
         if let Err(error) = handles.keep_twin().await {
             tracing::error!(%error, "keep the twin's state");
         }
         let ended = tokio::task::spawn_blocking(move || {
+            if threads.into_iter().any(|thread| thread.join().is_err()) {
+                tracing::error!("a thread that serves connections panicked; see above");
+            }
             handles.intake.close();
             learner.join();
             handles.shadow.close();
@@ -334,6 +356,7 @@ fn build(
         budget,
         stats,
         traffic,
+        messages: Messages::default(),
         outbox: Outbox::new(project.outbox),
         shadow,
         watchdog: watchdog::Watch::new(watchdog, webhooks),

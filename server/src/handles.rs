@@ -16,6 +16,7 @@ use understudy_types as types;
 
 use crate::config::{Config, TargetUrl};
 use crate::learner::Intake;
+use crate::messages::Messages;
 use crate::outbox::Outbox;
 use crate::proxy::capture::Budget;
 use crate::proxy::health::Health;
@@ -50,6 +51,7 @@ pub struct Handles {
     pub budget: Arc<Budget>,
     pub stats: Arc<Stats>,
     pub traffic: Arc<Traffic>,
+    pub messages: Messages,
     /// Writes that the twin answered in the API's place.
     pub outbox: Outbox,
     /// What the twin would have answered, and how well.

@@ -70,8 +70,20 @@ impl Learner {
         let spawn =
             |name: &str, work: Box<dyn FnOnce() + Send>| std::thread::Builder::new().name(name.into()).spawn(work);
         let threads = vec![
-            spawn("understudy-intake", Box::new(move || intake::run(&intake, &inbox, &batches)))?,
-            spawn("understudy-learner", Box::new(move || run(&learner, &between, knowledge)))?,
+            spawn(
+                "understudy-intake",
+                Box::new(move || {
+                    give_way();
+                    intake::run(&intake, &inbox, &batches);
+                }),
+            )?,
+            spawn(
+                "understudy-learner",
+                Box::new(move || {
+                    give_way();
+                    run(&learner, &between, knowledge);
+                }),
+            )?,
         ];
         Ok(Self { threads })
     }
@@ -83,6 +95,18 @@ impl Learner {
                 tracing::error!("a thread of the learner panicked; see above");
             }
         }
+    }
+}
+
+/// Lets the threads that serve requests go first where there are more of all than cores. Linux gives each thread a priority of
+/// its own; elsewhere it would be the whole process's, and is left alone.
+pub fn give_way() {
+    /// About a tenth of what a thread of the usual priority gets beside it.
+    #[cfg(target_os = "linux")]
+    const NICE: i32 = 10;
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!(%error, "lower the priority of a thread");
     }
 }
 

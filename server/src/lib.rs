@@ -7,6 +7,7 @@ pub mod control;
 pub mod handles;
 pub mod learner;
 pub mod listen;
+pub mod messages;
 pub mod outbox;
 pub mod plugins;
 pub mod proxy;

@@ -6,6 +6,7 @@
 mod guard;
 mod stream;
 pub mod tls;
+mod workers;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -23,16 +24,19 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use self::stream::{Stream, Switch};
+pub use self::workers::Workers;
 use crate::config::ListenLimits;
 use crate::handles::Handles;
 use crate::proxy;
 use crate::proxy::body::Body;
 use crate::proxy::headers::Peer;
+use crate::proxy::respond::error_response;
+use crate::proxy::upstream::Client;
 
 /// HTTP/2 requests of one connection at once.
 const MAX_STREAMS: u32 = 256;
@@ -45,8 +49,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const MAX_TURNED_AWAY: usize = 256;
 /// For a client to take the refusal in, so that closing does not take it away from it.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// What a connection that has said nothing yet gets when the server ends.
-const LAST_WORD: Duration = Duration::from_millis(250);
+/// Once the server ends, a connection that is silent or idle gets this long: what its client sends now was on its way before
+/// it could know.
+const LAST_WORD: Duration = Duration::from_millis(200);
 /// Of one connection; bodies pass in pieces of at most this size.
 const MAX_BUFFER_BYTES: usize = 128 << 10;
 
@@ -56,6 +61,8 @@ pub struct Site {
     pub handles: Arc<Handles>,
     /// Dashboard and admin API.
     pub control: axum::Router,
+    /// Where `control` runs: what it computes must not keep the connections of one thread waiting.
+    pub main: tokio::runtime::Handle,
     pub role: Role,
     /// With it, TLS is all that is spoken.
     pub tls: Option<Arc<rustls::ServerConfig>>,
@@ -70,16 +77,24 @@ pub enum Role {
 }
 
 /// Accepts until `stop` turns true, then drains.
-pub async fn run(listener: TcpListener, site: Site, mut stop: watch::Receiver<bool>) {
+pub async fn run(listener: TcpListener, site: Site, workers: Arc<Workers>, stop: watch::Receiver<bool>) {
     let limits = site.handles.config.limits;
     let places = Arc::new(Semaphore::new(limits.connections));
     let refusals = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
     // Every connection holds a sender; when the last one is gone, so are the connections.
     let (running, mut ended) = mpsc::channel::<Infallible>(1);
+    let admit = |socket: TcpStream, address, place| {
+        let (site, stop, held) = (site.clone(), stop.clone(), (place, running.clone()));
+        workers.serve(socket, move |socket, client| async move {
+            serve(socket, address, (site, client), stop).await;
+            drop(held);
+        });
+    };
+    let mut stopped = stop.clone();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => break,
+            _ = stopped.wait_for(|stop| *stop) => break,
         };
         let (socket, address) = match accepted {
             Ok(accepted) => accepted,
@@ -95,12 +110,12 @@ pub async fn run(listener: TcpListener, site: Site, mut stop: watch::Receiver<bo
         };
         // Answers are written whole; waiting to fill a packet would only add latency.
         let _ = socket.set_nodelay(true);
-        tokio::spawn(serve(socket, address, site.clone(), stop.clone(), (place, running.clone())));
+        admit(socket, address, place);
     }
     // What the kernel has accepted for us may have a request in it already.
     while let Some(Ok((socket, address))) = listener.accept().now_or_never() {
         if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-            tokio::spawn(serve(socket, address, site.clone(), stop.clone(), (place, running.clone())));
+            admit(socket, address, place);
         }
     }
     drop((listener, running));
@@ -138,24 +153,22 @@ fn no_place() -> String {
 async fn serve(
     socket: TcpStream,
     address: SocketAddr,
-    site: Site,
+    (site, client): (Site, Arc<Client>),
     stop: watch::Receiver<bool>,
-    held: (OwnedSemaphorePermit, mpsc::Sender<Infallible>),
 ) {
     let peer = Arc::new(Peer::new(address.ip(), site.tls.is_some()));
     let timeout = site.handles.config.limits.head_timeout;
     match &site.tls {
-        None => speak(socket, peer, site, stop).await,
+        None => speak(socket, peer, (site, client), stop).await,
         Some(config) => {
             let accepting = TlsAcceptor::from(Arc::clone(config)).accept(socket);
             match at_first(accepting, timeout, stop.clone()).await {
-                Some(Ok(stream)) => speak(stream, peer, site, stop).await,
+                Some(Ok(stream)) => speak(stream, peer, (site, client), stop).await,
                 Some(Err(error)) => tracing::debug!(%error, "shake hands with a client"),
                 None => {}
             }
         }
     }
-    drop(held);
 }
 
 /// What comes before the first request must not take long, and still less when the server ends.
@@ -172,14 +185,14 @@ async fn at_first<T>(work: impl Future<Output = T>, timeout: Duration, mut stop:
     }
 }
 
-async fn speak<T>(io: T, peer: Arc<Peer>, site: Site, stop: watch::Receiver<bool>)
+async fn speak<T>(io: T, peer: Arc<Peer>, (site, client): (Site, Arc<Client>), stop: watch::Receiver<bool>)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = site.handles.config.limits;
     let mut stream = Stream::new(io, limits.body_timeout);
     let Some(Ok(is_http2)) = at_first(stream.speaks_http2(), limits.head_timeout, stop.clone()).await else { return };
-    let service = service(site, peer, stream.switch());
+    let service = service(site, client, peer, stream.switch());
     let io = TokioIo::new(stream);
     // A client that breaks off is not news.
     let ended = if is_http2 {
@@ -227,10 +240,15 @@ where
     C: Future<Output = Result<(), E>>,
 {
     let mut connection = pin!(connection);
+    let ending = async {
+        let _ = stop.wait_for(|stop| *stop).await;
+        tokio::time::sleep(LAST_WORD).await;
+    };
     tokio::select! {
+        biased;
         ended = connection.as_mut() => return ended,
         () = tokio::time::sleep(age) => {}
-        _ = stop.wait_for(|stop| *stop) => {}
+        () = ending => {}
     }
     ask_to_end(connection.as_mut());
     connection.await
@@ -238,6 +256,7 @@ where
 
 fn service(
     site: Site,
+    client: Arc<Client>,
     peer: Arc<Peer>,
     switch: Switch,
 ) -> impl Service<
@@ -253,13 +272,13 @@ fn service(
             Role::Api => false,
             Role::Control => true,
         };
-        let (handles, peer) = (Arc::clone(&site.handles), Arc::clone(&peer));
-        let control = is_ours.then(|| site.control.clone());
+        let (handles, client, peer) = (Arc::clone(&site.handles), Arc::clone(&client), Arc::clone(&peer));
+        let control = is_ours.then(|| (site.control.clone(), site.main.clone()));
         let switch = req.headers().contains_key(header::UPGRADE).then(|| switch.clone());
         async move {
             let response = match control {
-                Some(control) => control_response(control, req).await,
-                None => proxy::handle(handles, peer, req).await,
+                Some((control, main)) => control_response(control, &main, req).await,
+                None => proxy::handle(handles, client, peer, req).await,
             };
             if let Some(switch) = switch {
                 switch.decide(response.status() == StatusCode::SWITCHING_PROTOCOLS);
@@ -286,7 +305,17 @@ pub(crate) fn accepts_page(headers: &HeaderMap) -> bool {
         .any(|range| range.split(';').next().is_some_and(|r| r.trim() == "text/html"))
 }
 
-async fn control_response(control: axum::Router, req: Request<Incoming>) -> Response<Body> {
-    let response = control.oneshot(req.map(axum::body::Body::new)).await;
-    response.unwrap_or_else(|never| match never {}).map(Body::Control)
+async fn control_response(
+    control: axum::Router,
+    main: &tokio::runtime::Handle,
+    req: Request<Incoming>,
+) -> Response<Body> {
+    match main.spawn(control.oneshot(req.map(axum::body::Body::new))).await {
+        Ok(response) => response.unwrap_or_else(|never| match never {}).map(Body::Control),
+        Err(error) => {
+            tracing::error!(%error, "answer a request for the admin API");
+            let message = "the request could not be answered; the log says why";
+            error_response(StatusCode::INTERNAL_SERVER_ERROR, "internal", message, serde_json::Value::Null)
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod choice;
 pub mod exchange;
 pub mod headers;
 pub mod health;
+pub mod overhear;
 pub mod patience;
 mod plugins;
 pub mod probe;
@@ -17,13 +18,14 @@ pub mod tunnel;
 mod twin;
 pub mod upstream;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::header::HeaderValue;
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
@@ -38,17 +40,23 @@ use self::choice::Choice;
 use self::exchange::ExchangeContext;
 use self::headers::{Called, Came, Peer};
 use self::health::Health;
+use self::overhear::Events;
 use self::respond::Refusal;
-use self::upstream::UpstreamError;
+use self::upstream::{Answer, Client, Over, UpstreamError};
 use crate::handles::Handles;
 
 /// `x-understudy-reason` of what upstream answered.
 const FORWARDED: &str = "upstream answered";
 
-/// Answers one request of the API.
-pub async fn handle(handles: Arc<Handles>, peer: Arc<Peer>, req: Request<Incoming>) -> Response<Body> {
+/// Answers one request of the API. `client` has the connections to upstream that this thread uses.
+pub async fn handle(
+    handles: Arc<Handles>,
+    client: Arc<Client>,
+    peer: Arc<Peer>,
+    req: Request<Incoming>,
+) -> Response<Body> {
     // 1. What came, and when.
-    let (exchange, hop) = match begin(&handles, &peer, req) {
+    let (exchange, hop) = match begin(&handles, client, &peer, req) {
         Ok(begun) => begun,
         Err(refusal) => return refusal.response(),
     };
@@ -105,18 +113,25 @@ async fn answer(handles: Arc<Handles>, peer: Arc<Peer>, exchange: ExchangeContex
 
 /// What belongs to this connection and not to the exchange.
 struct Hop {
+    client: Arc<Client>,
     version: Version,
     called: Called,
     /// The protocol to switch to, and our side of the switch.
     upgrade: Option<(HeaderValue, OnUpgrade)>,
 }
 
-fn begin(handles: &Handles, peer: &Peer, req: Request<Incoming>) -> Result<(ExchangeContext, Hop), Refusal> {
+fn begin(
+    handles: &Handles,
+    client: Arc<Client>,
+    peer: &Peer,
+    req: Request<Incoming>,
+) -> Result<(ExchangeContext, Hop), Refusal> {
     let (mut parts, incoming) = req.into_parts();
     let target = target(&parts)?;
     let upgrade = headers::upgrade(&parts.headers).zip(parts.extensions.remove::<OnUpgrade>());
     let host = headers::called_host(&parts.headers, parts.uri.authority());
-    let hop = Hop { version: parts.version, called: Called { is_https: peer.is_https, host }, upgrade };
+    let called = Called { is_https: peer.is_https, host };
+    let hop = Hop { client, version: parts.version, called, upgrade };
     let exchange = ExchangeContext {
         id: handles.next_id(),
         received: Instant::now(),
@@ -150,20 +165,22 @@ async fn forward(
     peer: &Peer,
     hop: &Hop,
     permit: Permit,
-) -> Result<Response<Incoming>, UpstreamError> {
-    let sent = if exchange.body.is_some() { Sent::Body } else { Sent::NoBody };
-    let mut resent = false;
+) -> Result<Response<Answer>, UpstreamError> {
+    let mut over = Over::Any;
     let pending = Pending { health: &handles.health, permit };
     loop {
-        let error = match send(handles, exchange, outgoing(handles, exchange, peer, hop), permit).await {
+        let req = outgoing(handles, exchange, peer, hop);
+        let error = match send(handles, exchange, hop.client.send(req, over), permit).await {
             Ok(response) => {
                 pending.answered(exchange.received.elapsed().as_micros() as u64, response.status());
                 return Ok(response);
             }
             Err(error) => error,
         };
-        if !resent && may_resend(exchange.method.as_str(), error.failure, sent) {
-            resent = true;
+        let has_begun = exchange.body.as_ref().is_some_and(|tap| tap.has_begun());
+        let sent = if has_begun { Sent::Body } else { Sent::NoBody };
+        if over == Over::Any && may_resend(exchange.method.as_str(), error.failure, sent, error.line) {
+            over = Over::New;
             continue;
         }
         if !error.downstream {
@@ -204,14 +221,13 @@ impl Drop for Pending<'_> {
     }
 }
 
-/// Sends one request and waits for the head of the answer, as long as the endpoint's own latency makes that reasonable.
+/// Lets a request be sent and waits for the head of the answer, as long as the endpoint's own latency makes that reasonable.
 async fn send(
     handles: &Handles,
     exchange: &ExchangeContext,
-    req: Request<Outgoing>,
+    sending: impl Future<Output = Result<Response<Answer>, UpstreamError>>,
     permit: Permit,
-) -> Result<Response<Incoming>, UpstreamError> {
-    let sending = handles.client.send(req);
+) -> Result<Response<Answer>, UpstreamError> {
     tokio::pin!(sending);
     let began = Instant::now();
     // No deadline is shorter than the floor, and few answers take as long: only then the endpoint is looked up.
@@ -258,7 +274,7 @@ fn outgoing(handles: &Handles, exchange: &ExchangeContext, peer: &Peer, hop: &Ho
         version: hop.version,
         method: &exchange.method,
         host: hop.called.host.as_ref(),
-        needs_own_name: handles.client.speaks_http2(),
+        needs_own_name: hop.client.speaks_http2(),
     };
     let mut fields = headers::for_upstream(&exchange.headers, &handles.target, &handles.config.fields, &came);
     if let Some((protocol, _)) = &hop.upgrade {
@@ -287,29 +303,41 @@ fn from_upstream(
     handles: &Arc<Handles>,
     exchange: ExchangeContext,
     hop: Hop,
-    response: Response<Incoming>,
+    response: Response<Answer>,
 ) -> Response<Body> {
     let (mut parts, incoming) = response.into_parts();
     let mut fields = headers::for_downstream(&parts.headers, &handles.target, &handles.config.fields, &hop.called);
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         let protocol = parts.headers.get(http::header::UPGRADE).cloned();
+        let is_websocket = protocol.as_ref().is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"));
         if let (Some(protocol), Some((_, downstream)), Some(upstream)) =
             (protocol, hop.upgrade, parts.extensions.remove())
         {
             headers::set_upgrade(&mut fields, protocol);
-            tunnel::spawn(downstream, upstream);
+            tunnel::spawn(handles, exchange.id, is_websocket, (downstream, upstream));
         }
     }
     respond::label_static(&mut fields, Source::Upstream, FORWARDED);
+    let events = is_event_stream(&parts.headers).then(|| Events::new(handles, exchange.id));
     let recording = exchange.answered(handles, parts.status, parts.headers, Source::Upstream, FORWARDED);
-    let mut response =
-        Response::new(Body::Upstream(Box::new(Tee::new(incoming, recording, handles.config.upstream.idle_timeout))));
+    let mut response = Response::new(Body::Upstream(Box::new(Tee::new(
+        incoming,
+        (recording, events),
+        handles.config.upstream.idle_timeout,
+    ))));
     *response.status_mut() = parts.status;
     *response.headers_mut() = fields;
     if let Some(phrase) = parts.extensions.remove::<ReasonPhrase>() {
         response.extensions_mut().insert(phrase);
     }
     response
+}
+
+/// Events that can be read as they pass.
+fn is_event_stream(fields: &HeaderMap) -> bool {
+    let media_type = fields.get(http::header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let media_type = media_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    media_type.eq_ignore_ascii_case(b"text/event-stream") && !fields.contains_key(http::header::CONTENT_ENCODING)
 }
 
 fn from_twin(

@@ -171,6 +171,17 @@ impl Redactor {
         }
     }
 
+    /// A message that has no media type: JSON, also behind a prefix such as that of Socket.IO, or words.
+    #[must_use]
+    pub fn text(&self, text: String) -> String {
+        let start = text.find(['{', '[']).unwrap_or(text.len());
+        let (before, json) = text.split_at(start);
+        match json::redact(json.as_bytes(), &|value| self.token(value), &looks_like_credential) {
+            Some(redacted) => format!("{before}{}", String::from_utf8_lossy(&redacted)),
+            None => self.if_credential(&text),
+        }
+    }
+
     pub fn request(&self, request: &mut Request) {
         self.own_request(request);
         if let Some(plugins) = self.asked_plugins() {
@@ -368,6 +379,16 @@ mod tests {
 
     fn text(body: &Body) -> &str {
         std::str::from_utf8(&body.bytes).unwrap()
+    }
+
+    #[test]
+    fn a_message_is_redacted_where_it_is_json() {
+        let redactor = redactor();
+        let secret = redactor.token("pw");
+        let check = |text: &str, expected: &str| assert_eq!(redactor.text(text.to_owned()), expected);
+        check("{\"password\":\"pw\",\"a\":1}", &format!("{{\"password\":\"{secret}\",\"a\":1}}"));
+        check("42[\"in\",{\"password\":\"pw\"}]", &format!("42[\"in\",{{\"password\":\"{secret}\"}}]"));
+        check("hello {you}", "hello {you}");
     }
 
     #[test]

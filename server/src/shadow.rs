@@ -122,7 +122,10 @@ impl Shadow {
 /// The thread that scores. It ends after [`Shadow::close`].
 pub fn spawn(handles: &Arc<Handles>, stage: Stage) -> std::io::Result<JoinHandle<()>> {
     let handles = Arc::clone(handles);
-    std::thread::Builder::new().name("understudy-shadow".into()).spawn(move || run(&handles, &stage))
+    std::thread::Builder::new().name("understudy-shadow".into()).spawn(move || {
+        crate::learner::give_way();
+        run(&handles, &stage);
+    })
 }
 
 /// The twin as it is asked, and what happened since.

@@ -61,6 +61,11 @@ impl Traffic {
         older.take(limit).cloned().collect()
     }
 
+    #[must_use]
+    pub fn find(&self, id: u64) -> Option<TrafficRow> {
+        self.lock().all.iter().rev().find(|row| row.id == id).cloned()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Rows> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

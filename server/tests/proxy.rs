@@ -186,7 +186,11 @@ async fn a_write_is_never_sent_twice() {
     assert_eq!(seen.load(std::sync::atomic::Ordering::SeqCst), 1, "a POST must reach upstream once");
     let response = server.get("/orders").await;
     assert_eq!(response.status(), 502);
-    assert_eq!(seen.load(std::sync::atomic::Ordering::SeqCst), 3, "a GET may be tried once more");
+    assert_eq!(
+        seen.load(std::sync::atomic::Ordering::SeqCst),
+        2,
+        "a GET that a new connection took in is not sent again"
+    );
     upstream.abort();
     server.stop().await;
 }
@@ -224,7 +228,71 @@ async fn a_websocket_passes_through() {
         let echoed = tokio::time::timeout(Duration::from_secs(10), socket.next()).await.unwrap().unwrap().unwrap();
         assert_eq!(echoed, Message::text(text));
     }
+    socket.send(Message::text("{\"password\":\"secret\",\"n\":1}")).await.unwrap();
+    socket.next().await.unwrap().unwrap();
+    socket.send(Message::binary(vec![0; 70_000])).await.unwrap();
     socket.close(None).await.unwrap();
+    let detail = said(&server, 8).await;
+    let shown: Vec<_> =
+        detail["messages"].as_array().unwrap().iter().map(|m| (m["from"].clone(), m["text"].clone())).collect();
+    assert_eq!((&shown[0].0, &shown[0].1), (&"client".into(), &"hello".into()), "{detail}");
+    assert_eq!((&shown[1].0, &shown[1].1), (&"upstream".into(), &"hello".into()), "{detail}");
+    let text = detail.to_string();
+    assert!(!text.contains("secret") && text.contains("\\\"n\\\":1"), "redacted as a body is: {text}");
+    assert!(text.contains("70000") && text.contains("\"close\""), "{text}");
+    let unknown = server.get("/admin/traffic/999999").await;
+    assert_eq!((unknown.status().as_u16(), unknown.text().await.unwrap().contains("\"error\"")), (404, true));
+    server.stop().await;
+}
+
+/// The detail of the newest exchange that has so many messages.
+async fn said(server: &Server, at_least: usize) -> serde_json::Value {
+    support::until("the messages", || async {
+        for id in 1..10 {
+            let detail = server.get_json(&format!("/admin/traffic/{id}")).await;
+            if detail["messages"].as_array().is_some_and(|messages| messages.len() >= at_least) {
+                return Some(detail);
+            }
+        }
+        None
+    })
+    .await
+}
+
+#[tokio::test]
+async fn events_are_shown_while_they_pass() {
+    let (frames, receiver) = tokio::sync::mpsc::channel::<Bytes>(8);
+    let receiver = std::sync::Arc::new(tokio::sync::Mutex::new(Some(receiver)));
+    let upstream = Upstream::start(move |_| {
+        let receiver = std::sync::Arc::clone(&receiver);
+        async move {
+            let receiver = receiver.lock().await.take().unwrap();
+            let stream = futures_util::stream::unfold(receiver, |mut receiver| async {
+                let bytes = receiver.recv().await?;
+                Some((Ok(Frame::data(bytes)), receiver))
+            });
+            let answer = Response::builder().header("content-type", "text/event-stream; charset=utf-8");
+            answer.body(StreamBody::new(stream).boxed_unsync()).unwrap()
+        }
+    })
+    .await;
+    let server = Server::start(upstream.address).await;
+    let asked = tokio::spawn(server.client.get(server.url("/events")).send());
+    for part in
+        ["data: o", "ne\n\nevent: user\r\ndata: {\"token\":\"tk\",\r\n", "data: \"n\":2}\r\n\r\n: a comment\n\n"]
+    {
+        frames.send(Bytes::from_static(part.as_bytes())).await.unwrap();
+    }
+    let _response = asked.await.unwrap().unwrap();
+    let detail = said(&server, 2).await;
+    assert_eq!(detail["row"], serde_json::Value::Null, "the exchange goes on: {detail}");
+    let messages = detail["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), 2, "{detail}");
+    assert_eq!((&messages[0]["kind"], &messages[0]["text"]), (&"event".into(), &"one".into()));
+    assert_eq!(messages[1]["name"], "user");
+    let text = messages[1]["text"].as_str().unwrap();
+    assert!(text.contains("\"n\":2") && !text.contains("tk\""), "{text}");
+    drop(frames);
     server.stop().await;
 }
 

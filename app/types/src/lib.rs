@@ -138,6 +138,49 @@ pub struct TrafficRow {
     pub reason: String,
 }
 
+/// `GET /admin/traffic/{id}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExchangeDetail {
+    /// `None` while the exchange goes on: it gets its row when it ends.
+    pub row: Option<TrafficRow>,
+    /// What was said in it, oldest first, when it is a WebSocket or a stream of events.
+    pub messages: Vec<StreamMessage>,
+    /// Older messages that are no longer shown, and those that there was no room for.
+    pub skipped_messages: u64,
+}
+
+/// One message of a WebSocket, or one server-sent event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StreamMessage {
+    pub at_ms: u64,
+    pub from: Side,
+    pub kind: MessageKind,
+    /// Of an event that has one.
+    pub name: Option<String>,
+    /// As it passed: of compressed messages their compressed size.
+    pub bytes: u64,
+    /// After redaction. Absent for what is no text, is compressed, or is too long to be shown.
+    pub text: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    Client,
+    Upstream,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MessageKind {
+    Text,
+    Binary,
+    Ping,
+    Pong,
+    Close,
+    Event,
+}
+
 /// Body of `PUT /admin/mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModeChange {

@@ -93,9 +93,9 @@ pub fn after_answer(status: u16, unwell: Unwell, failover: bool, twin_knows: imp
 /// What of the request had left when the failure came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
-    /// The request has no body, so all of it can be sent again.
+    /// Nothing of a body has left our hands, so all of the request can be sent again.
     NoBody,
-    /// A part of the body may be gone from our hands.
+    /// A part of the body may be gone.
     Body,
 }
 
@@ -114,12 +114,21 @@ pub const fn after_failure(failure: Failure, failover: bool) -> After {
     if failover { After::Twin(Why::Failover(failure)) } else { After::Refuse(failure) }
 }
 
-/// One more try is fair when a connection died under an idempotent request before any byte of the answer: the usual
-/// cause is a kept-alive connection that the server closed just then (RFC 9112 §9.3.1). Where nothing can have been sent,
-/// a second try at once would only meet the same failure.
+/// What a request was sent over, when that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// A new connection, or one that had begun to answer.
+    Live,
+    /// A connection that was kept from an earlier exchange, and ended before a single byte came.
+    Stale,
+}
+
+/// One more try is fair when a kept connection died under an idempotent request before any byte of the answer: upstream
+/// closed it just then, as it may at any time (RFC 9112 §9.3.1). A new connection that is closed over a request is an upstream
+/// that may have taken it in. Where nothing can have been sent, a second try at once would only meet the same failure.
 #[must_use]
-pub fn may_resend(method: &str, failure: Failure, sent: Sent) -> bool {
-    failure == Failure::Closed && sent == Sent::NoBody && is_idempotent(method)
+pub fn may_resend(method: &str, failure: Failure, sent: Sent, line: Line) -> bool {
+    failure == Failure::Closed && line == Line::Stale && sent == Sent::NoBody && is_idempotent(method)
 }
 
 /// RFC 9110 §9.2.1: asks for nothing to be changed.
@@ -213,17 +222,21 @@ mod tests {
     #[test]
     fn what_may_have_been_processed_is_never_sent_twice() {
         for failure in FAILURES {
-            assert!(!may_resend("POST", failure, Sent::NoBody), "{failure:?}");
-            assert!(!may_resend("PATCH", failure, Sent::NoBody), "{failure:?}");
-            assert!(!may_resend("PUT", failure, Sent::Body), "{failure:?}");
+            for line in [Line::Live, Line::Stale] {
+                assert!(!may_resend("POST", failure, Sent::NoBody, line), "{failure:?}");
+                assert!(!may_resend("PATCH", failure, Sent::NoBody, line), "{failure:?}");
+                assert!(!may_resend("PUT", failure, Sent::Body, line), "{failure:?}");
+            }
+            assert!(!may_resend("GET", failure, Sent::NoBody, Line::Live), "{failure:?}");
         }
     }
 
     #[test]
     fn a_dead_kept_alive_connection_costs_an_idempotent_request_nothing() {
         for failure in FAILURES {
-            assert_eq!(may_resend("GET", failure, Sent::NoBody), failure == Failure::Closed, "{failure:?}");
+            let fair = may_resend("GET", failure, Sent::NoBody, Line::Stale);
+            assert_eq!(fair, failure == Failure::Closed, "{failure:?}");
         }
-        assert!(may_resend("DELETE", Failure::Closed, Sent::NoBody));
+        assert!(may_resend("DELETE", Failure::Closed, Sent::NoBody, Line::Stale));
     }
 }

@@ -12,7 +12,7 @@ mod prefer;
 pub use breaker::{Breaker, BreakerState, Limits, Permit};
 pub use deadline::Deadlines;
 pub use decision::{
-    After, Decision, Failure, Sent, Unwell, Why, after_answer, after_failure, decide, is_idempotent, is_safe,
+    After, Decision, Failure, Line, Sent, Unwell, Why, after_answer, after_failure, decide, is_idempotent, is_safe,
     is_unwell, may_be_processed, may_resend,
 };
 pub use prefer::{BadPreference, Preferences, Wanted};

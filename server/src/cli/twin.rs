@@ -1,7 +1,7 @@
 //! `understudy twin …`: the twin's state from the command line.
 
+use http::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::TwinCommand;

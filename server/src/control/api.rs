@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use understudy_contract::openapi;
-use understudy_types::{EndpointDetail, EndpointSummary, ModeChange, Status, TrafficRow};
+use understudy_types::{EndpointDetail, EndpointSummary, ExchangeDetail, ModeChange, Status, TrafficRow};
 
 use super::error::ApiError;
 use super::present;
@@ -97,6 +97,20 @@ pub(super) async fn traffic(
     let items = handles.traffic.page(before, limit);
     let next = (items.len() == limit).then(|| items.last().map(|row| row.id.to_string())).flatten();
     Ok(Json(TrafficPage { items, next }))
+}
+
+/// One exchange, and what was said in it when it is one that goes on.
+pub(super) async fn exchange(
+    State(handles): State<Arc<Handles>>,
+    Path(id): Path<String>,
+) -> Result<Json<ExchangeDetail>, ApiError> {
+    let id = number("id", id, "the number of an exchange")?;
+    let (row, stream) = (handles.traffic.find(id), handles.messages.of(id));
+    if row.is_none() && stream.is_none() {
+        return Err(ApiError::UnknownExchange(id));
+    }
+    let stream = stream.unwrap_or_default();
+    Ok(Json(ExchangeDetail { row, messages: stream.messages.into(), skipped_messages: stream.skipped }))
 }
 
 pub(super) fn number(name: &'static str, text: String, expected: &'static str) -> Result<u64, ApiError> {

@@ -26,6 +26,8 @@ pub(super) enum ApiError {
     UnknownAlert(String),
     #[error("the baselines have no version {0}")]
     UnknownVersion(String),
+    #[error("no exchange has the id {0}, or it is no longer remembered")]
+    UnknownExchange(u64),
     #[error("the body is not JSON: {0}")]
     NotJson(serde_json::Error),
     #[error("{0}")]
@@ -69,6 +71,7 @@ impl ApiError {
             | Self::UnknownEndpoint(_)
             | Self::UnknownAlert(_)
             | Self::UnknownVersion(_)
+            | Self::UnknownExchange(_)
             | Self::UnknownCollection(_)
             | Self::Switch(SwitchError::Unknown(_))
             | Self::Load(LoadError::Unknown(_)) => StatusCode::NOT_FOUND,
@@ -99,6 +102,7 @@ impl ApiError {
             Self::UnknownAlert(_) => "unknown_alert",
             Self::UnknownVersion(_) => "unknown_version",
             Self::Switch(SwitchError::Unknown(_)) => "unknown_plugin",
+            Self::UnknownExchange(_) => "unknown_exchange",
             Self::NotJson(_) => "not_json",
             Self::NotThat { .. } | Self::Unfit { .. } => "unfit",
             Self::UnknownCollection(_) => "unknown_collection",

@@ -10,13 +10,14 @@ use http::StatusCode;
 use understudy_contract::Body;
 use understudy_contract::import::DECLARED;
 use understudy_policy::Mode;
-use understudy_types::{Source, TrafficRow};
+use understudy_types::{Source, StreamMessage, TrafficRow};
 
 use super::parcel::Parcel;
 use super::{Item, convert, edit, import};
 use crate::handles::Handles;
 use crate::proxy::capture::Budget;
 use crate::proxy::exchange::Observed;
+use crate::proxy::overhear::Said;
 use crate::stats::Stats;
 use crate::traffic::Traffic;
 
@@ -34,6 +35,7 @@ pub(super) type Parked = (Item, Option<Place>);
 
 enum Message {
     Observed(Box<Parcel>, Place),
+    Said(Box<Said>, Place),
     Edit(Box<edit::Request>),
     Close,
 }
@@ -136,6 +138,13 @@ impl Intake {
         }
     }
 
+    /// What was said within an exchange. False when there is no room.
+    pub fn say(&self, said: Said) -> bool {
+        let Some(mut place) = Place::take(&self.fill) else { return false };
+        let bytes = size_of::<Said>() + said.text.as_ref().map_or(0, Vec::len);
+        place.grow(bytes) && self.queue.try_send(Message::Said(Box::new(said), place)).is_ok()
+    }
+
     /// Passes on what people decided, behind the exchanges that were offered before it. False when there is no room.
     pub(super) fn pass(&self, request: edit::Request) -> bool {
         self.queue.try_send(Message::Edit(Box::new(request))).is_ok()
@@ -196,22 +205,43 @@ pub(super) fn run(handles: &Handles, inbox: &Inbox, batches: &SyncSender<Vec<Par
 fn gather(handles: &Handles, inbox: &Inbox, first: Message, batch: &mut Vec<Parked>) -> bool {
     let mut next = Some(first);
     while let Some(message) = next {
-        batch.push(match message {
-            Message::Observed(parcel, mut place) => (unpack(handles, *parcel, &mut place), Some(place)),
-            Message::Edit(request) => (Item::Edit(request), None),
+        let parked = match message {
+            Message::Observed(parcel, mut place) => Some((unpack(handles, *parcel, &mut place), Some(place))),
+            Message::Edit(request) => Some((Item::Edit(request), None)),
+            Message::Said(said, _place) => {
+                show(handles, *said);
+                None
+            }
             Message::Close => return false,
-        });
-        if let Some((Item::Learn(exchange, _), _)) = batch.last()
+        };
+        let is_exchange = parked.is_some();
+        batch.extend(parked);
+        if is_exchange
+            && let Some((Item::Learn(exchange, _), _)) = batch.last()
             && handles.mode() == Mode::Shadow
         {
             handles.shadow.offer(exchange);
         }
-        if let Some((Item::Learn(_, row) | Item::Show(row), _)) = batch.last() {
+        if is_exchange && let Some((Item::Learn(_, row) | Item::Show(row), _)) = batch.last() {
             handles.traffic.push(row.clone());
         }
         next = if batch.len() < BATCH { inbox.queue.try_recv().ok() } else { None };
     }
     true
+}
+
+/// Redacted as a body is.
+fn show(handles: &Handles, said: Said) {
+    let text = said.text.and_then(|text| String::from_utf8(text).ok());
+    let message = StreamMessage {
+        at_ms: said.at_ms,
+        from: said.from,
+        kind: said.kind,
+        name: said.name.map(|name| String::from_utf8_lossy(&name).into_owned()),
+        bytes: said.bytes,
+        text: text.map(|text| handles.redactor.text(text)),
+    };
+    handles.messages.push(said.exchange, message, said.skipped);
 }
 
 /// Undoing a content coding may have made it larger than what there is room for.

@@ -86,6 +86,11 @@ impl Guard {
         self.place == Place::Refused { in_head: true }
     }
 
+    /// True when what the client sends next belongs to a message that nobody reads any more.
+    pub(super) fn is_within_message(&self) -> bool {
+        !matches!(self.place, Place::RequestLine | Place::Off)
+    }
+
     fn refuse(&mut self) {
         self.place = Place::Refused { in_head: matches!(self.place, Place::RequestLine | Place::Fields) };
     }
@@ -181,6 +186,10 @@ impl Guard {
             // One line too many after a body is an old clients' habit (RFC 9112 §2.2).
             self.head.blank_lines += 1;
             return if self.head.blank_lines == 1 { Ok(()) } else { Err(Ambiguous) };
+        }
+        // A fragment has no place in a target (RFC 9112 §3.2); hyper drops it, others pass it on as part of the path.
+        if memchr::memchr(b'#', line).is_some() {
+            return Err(Ambiguous);
         }
         self.head = Head { is_http_11: line.ends_with(b" HTTP/1.1"), ..Head::default() };
         self.place = Place::Fields;

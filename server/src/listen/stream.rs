@@ -14,6 +14,8 @@ use crate::proxy::patience::Patience;
 /// How an HTTP/2 connection begins (RFC 9113 §3.4). No HTTP/1 request does.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 
+/// For a client to take our last word in while it still sends.
+const FAREWELL: Duration = Duration::from_secs(1);
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
 /// The answer to a request that asks for another protocol decides what the bytes behind it are.
@@ -61,13 +63,23 @@ pub(super) struct Stream<T> {
     /// A head that was refused has been given an end.
     completed: bool,
     patience: Patience,
+    /// Runs once our last word has been said to a client that still sends.
+    farewell: Option<Patience>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream<T> {
     /// A client that takes nothing for `write_timeout` is given up.
     pub(super) fn new(inner: T, write_timeout: Duration) -> Self {
         let patience = Patience::new(Some(write_timeout));
-        Self { inner, guard: Guard::new(), switch: Switch::default(), held: Vec::new(), completed: false, patience }
+        Self {
+            inner,
+            guard: Guard::new(),
+            switch: Switch::default(),
+            held: Vec::new(),
+            completed: false,
+            patience,
+            farewell: None,
+        }
     }
 
     pub(super) fn switch(&self) -> Switch {
@@ -113,6 +125,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream<T> {
                 ready!(self.patience.poll(cx));
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")))
             }
+        }
+    }
+}
+
+/// Reads until the client stops sending: closing over unread bytes would reset the connection, and the client might lose our
+/// answer (RFC 9112 §9.6).
+fn poll_drop_input(inner: &mut (impl AsyncRead + Unpin), cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    let mut unread = [0; 4096];
+    loop {
+        let mut buf = ReadBuf::new(&mut unread);
+        ready!(Pin::new(&mut *inner).poll_read(cx, &mut buf))?;
+        if buf.filled().is_empty() {
+            return Poll::Ready(Ok(()));
         }
     }
 }
@@ -180,6 +205,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<T> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
+        let this = self.get_mut();
+        if this.farewell.is_none() {
+            ready!(Pin::new(&mut this.inner).poll_shutdown(cx))?;
+            if !this.guard.is_within_message() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let farewell = this.farewell.get_or_insert_with(|| Patience::new(Some(FAREWELL)));
+        match poll_drop_input(&mut this.inner, cx) {
+            Poll::Ready(_) => Poll::Ready(Ok(())),
+            Poll::Pending => farewell.poll(cx).map(Ok),
+        }
     }
 }

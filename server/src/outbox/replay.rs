@@ -23,7 +23,7 @@ use crate::learner::convert;
 use crate::proxy::body::{Captured, Outgoing};
 use crate::proxy::exchange::Observed;
 use crate::proxy::headers::{self, Came, Peer};
-use crate::proxy::upstream::UpstreamError;
+use crate::proxy::upstream::{Over, UpstreamError};
 use crate::redact::is_secret_name;
 use crate::store::StoreError;
 
@@ -286,8 +286,10 @@ async fn send(handles: &Handles, entry: &Entry, request: Original) -> Result<Ans
     fields.remove(header::EXPECT);
     *req.headers_mut() = fields;
     let began = Instant::now();
+    // A kept connection may be closed just now, and that would look as if the write had been lost on its way.
     let whole = async {
-        let response = handles.client.send(req).await.map_err(|error| ReplayError::Upstream { id, error })?;
+        let response =
+            handles.client.send(req, Over::New).await.map_err(|error| ReplayError::Upstream { id, error })?;
         let (parts, body) = response.into_parts();
         // What the answer says is a help for mapping ids; that there was one is what counts.
         let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;

@@ -12,7 +12,9 @@ use hyper::body::Incoming;
 
 use super::capture::{Budget, Held};
 use super::exchange::Recording;
+use super::overhear::Events;
 use super::patience::Patience;
+use super::upstream::Answer;
 
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -108,6 +110,8 @@ pub struct Tap(Mutex<TapState>);
 struct TapState {
     incoming: Incoming,
     captured: Captured,
+    /// Some of it has been handed on.
+    begun: bool,
     ended: bool,
     /// When a frame was last handed on, and whether the next one is waited for: then silence is the client's.
     moved: Instant,
@@ -142,6 +146,7 @@ impl Tap {
         let state = TapState {
             incoming,
             captured: Captured::new(budget),
+            begun: false,
             ended: false,
             moved: Instant::now(),
             starved: false,
@@ -166,6 +171,11 @@ impl Tap {
         if let Some(sender) = state.sender.take() {
             sender.wake();
         }
+    }
+
+    /// False as long as the body can still be sent from its beginning.
+    pub fn has_begun(&self) -> bool {
+        self.lock().begun
     }
 
     /// What the client did wrong, if it did.
@@ -229,6 +239,7 @@ impl TapState {
             }
         };
         self.patience.calm();
+        self.begun = true;
         self.starved = false;
         self.moved = Instant::now();
         match &frame {
@@ -306,20 +317,25 @@ impl HttpBody for Outgoing {
 /// An upstream body on its way downstream. When it ends, or is given up, the exchange is finished.
 #[derive(Debug)]
 pub struct Tee {
-    incoming: Incoming,
+    incoming: Answer,
     captured: Captured,
     bytes: u64,
     recording: Option<Recording>,
+    events: Option<Box<Events>>,
     /// With upstream, between two frames.
     patience: Patience,
+    /// Waits for one more poll: hyper sends what it has collected between two, and drops it when the body fails.
+    failing: Option<BoxError>,
 }
 
 impl Tee {
     /// An upstream that sends nothing for `timeout` while it is waited for is given up.
-    pub fn new(incoming: Incoming, recording: Recording, timeout: Duration) -> Self {
+    pub(super) fn new(incoming: Answer, (recording, events): (Recording, Option<Events>), timeout: Duration) -> Self {
+        let events = events.map(Box::new);
         let captured = Captured::new(recording.budget());
         let patience = Patience::new(Some(timeout));
-        let mut tee = Self { incoming, captured, bytes: 0, recording: Some(recording), patience };
+        let mut tee =
+            Self { incoming, captured, bytes: 0, recording: Some(recording), events, patience, failing: None };
         tee.finish_at_end();
         tee
     }
@@ -329,6 +345,14 @@ impl Tee {
         if self.incoming.is_end_stream() {
             self.finish(true);
         }
+    }
+
+    /// Ends the body with an error at the next poll, so that the client gets what came before it.
+    fn fail(&mut self, cx: &Context<'_>, error: BoxError) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.finish(false);
+        self.failing = Some(error);
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn finish(&mut self, complete: bool) {
@@ -352,24 +376,32 @@ impl HttpBody for Tee {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let tee = self.get_mut();
+        if let Some(error) = tee.failing.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let Poll::Ready(frame) = Pin::new(&mut tee.incoming).poll_frame(cx) else {
             ready!(tee.patience.poll(cx));
-            tee.finish(false);
-            return Poll::Ready(Some(Err("upstream stopped sending the body".into())));
+            return tee.fail(cx, "upstream stopped sending the body".into());
         };
         tee.patience.calm();
-        match &frame {
+        match frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
                     tee.bytes += data.remaining() as u64;
                     tee.captured.push(data);
+                    if let Some(events) = &mut tee.events {
+                        events.hear(data);
+                    }
                 }
                 tee.finish_at_end();
+                Poll::Ready(Some(Ok(frame)))
             }
-            Some(Err(_)) => tee.finish(false),
-            None => tee.finish(true),
+            Some(Err(error)) => tee.fail(cx, error.into()),
+            None => {
+                tee.finish(true);
+                Poll::Ready(None)
+            }
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
 
     fn is_end_stream(&self) -> bool {

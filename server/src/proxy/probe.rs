@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use understudy_policy::is_unwell;
 
 use super::body::Outgoing;
+use super::upstream::Over;
 use crate::handles::Handles;
 
 /// Both together stay well below the two seconds in which upstream's return shall be noticed.
@@ -35,6 +36,6 @@ async fn is_back(handles: &Handles) -> bool {
     *req.method_mut() = Method::HEAD;
     *req.uri_mut() = handles.target.uri(&PathAndQuery::from_static("/")).unwrap_or_default();
     req.headers_mut().insert(header::HOST, handles.target.host().clone());
-    let answer = tokio::time::timeout(TIMEOUT, handles.client.send(req)).await;
+    let answer = tokio::time::timeout(TIMEOUT, handles.client.send(req, Over::New)).await;
     matches!(answer, Ok(Ok(response)) if !is_unwell(response.status().as_u16()))
 }

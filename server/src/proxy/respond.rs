@@ -128,6 +128,10 @@ impl Refusal {
     pub fn response(&self) -> Response<Body> {
         let mut response = error_response(self.status(), self.code(), &self.to_string(), self.details());
         label(response.headers_mut(), Source::None, &self.to_string());
+        if matches!(self, Self::Connect | Self::Target(_)) {
+            // What follows a target that we do not understand may be no request: after CONNECT it is meant for a tunnel.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         response
     }
 }

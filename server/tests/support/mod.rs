@@ -2,8 +2,6 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary has this module and uses its own part of it")]
 
-pub mod raw;
-
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
