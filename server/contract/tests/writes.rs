@@ -114,3 +114,20 @@ fn a_delete_that_shows_the_row_shows_the_right_one() {
     assert_eq!(twin.says(&request("DELETE", "/stones/5", None)), (200, made));
     assert_eq!(twin.says(&request("GET", "/stones/5", None)).0, 404);
 }
+
+#[test]
+fn a_create_that_always_answers_one_id_shows_what_was_sent() {
+    let mut recording = Recording::default();
+    let thing = |id: u64| json!({"id": id, "name": format!("thing {id}")});
+    for id in 1..=20 {
+        recording.note(request("GET", &format!("/things/{id}"), None), &(200, thing(id)));
+    }
+    recording.note(request("GET", "/things", None), &(200, (1..=30).map(thing).collect()));
+    for name in ["a", "b", "c"] {
+        let sent = json!({"name": name});
+        recording.note(request("POST", "/things", Some(&sent)), &(201, json!({"id": 31, "name": name})));
+    }
+    let mut twin = recording.twin();
+    let (status, made) = twin.says(&request("POST", "/things", Some(&json!({"name": "fresh"}))));
+    assert_eq!((status, &made["name"]), (201, &json!("fresh")));
+}

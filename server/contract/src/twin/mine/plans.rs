@@ -75,11 +75,18 @@ pub(super) fn effect(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) ->
     if let Some(effect) = put(facts, id_rules, endpoint, &events, &pattern) {
         return effect;
     }
-    if creations * 2 > events.len() && place.method != "DELETE" && !facts.classes.all[class].key.is_empty() {
+    let makes = creations > 0 && place.method != "DELETE" && !facts.classes.all[class].key.is_empty();
+    if makes && creations * 2 > events.len() {
         let events: Vec<&Event> = events.into_iter().filter(|event| event.before.is_none()).collect();
         return Effect::Create { class, plan: plan(facts, id_rules, &events, &pattern, true) };
     }
-    let Some(selector) = selector(facts, endpoint, &pattern) else { return Effect::Nothing };
+    let Some(selector) = selector(facts, endpoint, &pattern) else {
+        // Nothing in the request says which row was changed, and rows were made: an API that gives one key twice makes all of them.
+        return match makes {
+            true => Effect::Create { class, plan: plan(facts, id_rules, &events, &pattern, true) },
+            false => Effect::Nothing,
+        };
+    };
     if place.method == "DELETE" && place.ends_in_parameter() {
         let slot = facts.classes.params[endpoint].len().saturating_sub(1);
         let events: Vec<&Event> = events.into_iter().filter(|event| event.before.is_some()).collect();
