@@ -235,7 +235,11 @@ impl<'a> Play<'a> {
             Part::List(list) => Some(list.as_ref()),
             _ => None,
         });
-        Subject { params: &self.rule.params, class, lookup, list }
+        let first = match self.selector() {
+            Some(Selector::First(list)) => Some(list.as_ref()),
+            _ => None,
+        };
+        Subject { params: &self.rule.params, class, lookup, list, first }
     }
 
     fn selector(&self) -> Option<&Selector> {
@@ -444,6 +448,11 @@ impl<'a> Play<'a> {
                         Some(shown.collect())
                     }
                     Part::Telling(_) => None,
+                    Part::Count(list) => Some(Value::from(page(&self.state.world, list, &asked, who).total())),
+                    Part::Exists { class, slot } => {
+                        let key = self.call.params.get(*slot);
+                        key.map(|key| Value::Bool(self.state.world.tables[*class].rows.contains_key(key)))
+                    }
                     Part::Written(view) => {
                         Some(done.rows.iter().map(|(key, row)| showing.row(view, key, row)).collect())
                     }
@@ -706,6 +715,11 @@ fn find(world: &World, class: usize, selector: &Selector, call: &Call, who: Opti
         Selector::Caller => who?.to_owned(),
         Selector::Lookup(pairs) => looked_up(world, class, pairs, call)?,
         Selector::Only => call.params.join("/"),
+        Selector::First(list) => {
+            let page = page(world, list, &Question::of(call), who);
+            page.rows().first().map(|(key, _)| (*key).to_owned())?
+        }
+        Selector::Via { slot, class, field } => world.row(&(*class, call.params.get(*slot)?.clone()))?.names(field)?,
     };
     Some((class, key))
 }

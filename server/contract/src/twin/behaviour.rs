@@ -205,7 +205,7 @@ pub(super) enum Effect {
 }
 
 /// Which row an answer is about.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(super) enum Selector {
     /// Named by a path parameter.
     Param(usize),
@@ -215,6 +215,10 @@ pub(super) enum Selector {
     Lookup(Vec<(Vec<String>, String)>),
     /// One of a kind at this path.
     Only,
+    /// The first one of those that the path and the query select.
+    First(Box<ListRule>),
+    /// Named by a field of the row that a path parameter names: the store of a product.
+    Via { slot: usize, class: usize, field: String },
 }
 
 /// How a write fills a row.
@@ -309,6 +313,13 @@ pub(super) enum Part {
     List(Box<ListRule>),
     /// Something about the page of the list.
     Telling(Box<Telling>),
+    /// How many rows the path and the query select.
+    Count(Box<ListRule>),
+    /// Whether there is a row for a path parameter.
+    Exists {
+        class: usize,
+        slot: usize,
+    },
     /// The rows that the call wrote.
     Written(View),
     /// The distinct values of a field of all rows of a class.

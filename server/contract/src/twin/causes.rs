@@ -86,6 +86,8 @@ pub(super) struct Subject<'a> {
     /// What the body names a row by, and the class of that row.
     pub(super) lookup: Option<(usize, &'a [NamedBy])>,
     pub(super) list: Option<&'a ListRule>,
+    /// The list whose first row the answers show.
+    pub(super) first: Option<&'a ListRule>,
 }
 
 /// One call, the world before it, and what its endpoint is about.
@@ -129,7 +131,11 @@ impl Cause {
                 let page = page(world, list, &Question::of(call), who);
                 page.first > 0 && page.first >= page.total()
             }),
-            Self::NoSuch => subject.lookup.is_some_and(|(class, pairs)| looked_up(world, class, pairs, call).is_none()),
+            Self::NoSuch => {
+                let none = |list| page(world, list, &Question::of(call), who).rows().is_empty();
+                subject.lookup.is_some_and(|(class, pairs)| looked_up(world, class, pairs, call).is_none())
+                    || subject.first.is_some_and(none)
+            }
         }
     }
 

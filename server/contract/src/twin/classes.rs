@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::trace::{MIN_CREDENTIAL, Place, Trace};
+use super::query::{Question, Selection};
+use super::trace::{MIN_CREDENTIAL, Place, Seen, Trace};
 use super::value::{Pattern, Step, key_text};
 
 /// Objects looked at for each site: enough to judge by, few enough to stay quick.
@@ -100,7 +101,11 @@ type Sites<'t> = BTreeMap<SiteId, Site<'t>>;
 
 fn collect(trace: &Trace) -> Sites<'_> {
     let mut sites = Sites::new();
-    for seen in trace.seen.iter().filter(|seen| seen.ok()) {
+    let good = || trace.seen.iter().filter(|seen| seen.ok());
+    // Rows whose fields were chosen by the query may lack the one that names them.
+    let whole = |seen: &&Seen| Selection::of(&Question::of(&seen.call)).is_none();
+    let endpoints: BTreeSet<usize> = good().filter(whole).map(|seen| seen.endpoint).collect();
+    for seen in good().filter(|seen| !endpoints.contains(&seen.endpoint) || whole(seen)) {
         if let Some(reply) = &seen.reply {
             walk(seen.endpoint, reply, &Pattern::default(), &seen.call.params, &mut sites);
         }

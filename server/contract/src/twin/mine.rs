@@ -4,6 +4,7 @@
 //! replays the world and notes, at each exchange, what the candidates would have said.
 
 mod aftermath;
+mod aggregates;
 mod auth;
 mod bulk;
 mod complaints;
@@ -212,6 +213,14 @@ impl Past {
         self.world.tables[class].rows.values().map(AsRef::as_ref).chain(events)
     }
 
+    /// The fields of a class that may name other rows: those that embed one, and plain values.
+    fn references_of(&self, class: usize) -> BTreeSet<String> {
+        let embedded = self.ever(class).flat_map(|row| row.refs.keys());
+        let plain = |(_, value): &(&String, &Value)| super::value::key_text(value).is_some();
+        let fields = self.ever(class).flat_map(|row| row.fields.iter().filter(plain).map(|(name, _)| name));
+        embedded.chain(fields).cloned().collect()
+    }
+
     /// The fields, shown and hidden, that rows of a class have.
     fn fields_of(&self, class: usize) -> BTreeSet<String> {
         self.ever(class).flat_map(|row| row.fields.keys().chain(row.hidden.keys()).cloned()).collect()
@@ -340,12 +349,15 @@ fn rule(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Rule {
             parts.push((path, Part::List(Box::new(rule))));
         } else {
             let selector = plans::selector(facts, endpoint, &pattern);
+            let selector = selector.or_else(|| aggregates::selector(facts, endpoint, &pattern, class));
             if selector.is_some() || matches!(effect, Effect::Create { .. }) {
                 parts.push((path, Part::Row { class, selector, view }));
             }
         }
     }
     parts.extend(facts.past.lists.tellings(facts, endpoint, &parts));
+    let covered: Vec<Vec<String>> = parts.iter().map(|(path, _)| path.clone()).collect();
+    parts.extend(aggregates::figures(facts, endpoint, &covered));
     let covered: Vec<Vec<String>> = parts.iter().map(|(path, _)| path.clone()).collect();
     let events: Vec<&Event> = facts.events(endpoint).filter(|event| !event.pattern.has_each()).collect();
     parts.extend(aftermath::fields(&events, facts.trace, facts.classes, &covered));
@@ -443,6 +455,12 @@ fn selector_holds(facts: &Facts<'_>, event: &Event, selector: &Selector) -> bool
         Selector::Param(slot) => call.params.get(*slot) == Some(&event.key),
         Selector::Caller => facts.past.callers[event.step].as_ref() == Some(&event.key),
         Selector::Only => facts.classes.all[event.class].key.is_empty(),
+        Selector::First(_) => false,
+        Selector::Via { slot, class, field } => {
+            let key = call.params.get(*slot).map(|param| (*class, param.clone()));
+            let row = key.as_ref().and_then(|id| facts.past.before(id, event.step));
+            row.and_then(|row| row.names(field)).is_some_and(|named| named == event.key)
+        }
         Selector::Lookup(pairs) => {
             let (Some(body), Some(before)) = (call.sent.value(), &event.before) else { return false };
             pairs.iter().all(|(path, field)| {

@@ -44,6 +44,8 @@ pub(super) enum Slot {
     Offender,
     /// The row that the path names.
     Row,
+    /// How long the refused text is.
+    Length,
 }
 
 /// What a phrase is opened with, or filled from.
@@ -79,6 +81,7 @@ impl Words<'_> {
             Slot::MediaType => Value::from(self.call.headers.media_type()?),
             Slot::Offender => Value::from(self.offender?),
             Slot::Row => Value::Object(self.row?.clone()),
+            Slot::Length => Value::from(value_of(self.place?, self.call)?.as_str().map(|text| text.chars().count())?),
         })
     }
 
@@ -87,6 +90,7 @@ impl Words<'_> {
         let call = self.call;
         let mut out: Vec<Slot> = self.place.map(|of| Slot::Of(of.clone())).into_iter().collect();
         out.extend(self.offender.map(|_| Slot::Offender));
+        out.extend(self.place.map(|_| Slot::Length));
         out.extend((0..call.params.len()).rev().map(|slot| Slot::Of(Source::Param(slot))));
         if let Some(body) = call.sent.value() {
             let mut paths = Vec::new();
@@ -179,7 +183,7 @@ impl Opening<'_> {
         let text = value.is_number().then(|| value.to_string());
         let is = |(slot, known): &&(Slot, Value)| {
             let equal = known == value || (text.is_some() && known.as_str() == text.as_deref());
-            equal && (telling || matches!(slot, Slot::Of(_)))
+            equal && (telling && *slot != Slot::Length || matches!(slot, Slot::Of(_)) || says_sent(name))
         };
         let own = |(slot, _): &&(Slot, Value)| self.words.place.is_some_and(|of| *slot == Slot::Of(of.clone()));
         let hits = || self.known.iter().filter(is);

@@ -162,6 +162,12 @@ impl Row {
     pub(super) fn shows(&self, name: &str) -> bool {
         self.fields.contains_key(name) || self.refs.contains_key(name) || self.lists.contains_key(name)
     }
+
+    /// The key that a field has, of an embedded row or as a value.
+    pub(super) fn names(&self, field: &str) -> Option<String> {
+        let embedded = self.refs.get(field).map(|(_, key)| key.clone());
+        embedded.or_else(|| self.fields.get(field).or_else(|| self.hidden.get(field)).and_then(key_text))
+    }
 }
 
 /// One row shown by an answer.

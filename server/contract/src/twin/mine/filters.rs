@@ -64,7 +64,7 @@ impl Search<'_> {
         with.filters.insert(name.to_owned(), best.filter.clone());
         let left = |answer: &Answered<'_>| page(answer.world, &with, &answer.asked, answer.who).total();
         let own = || self.answers.iter().filter(|answer| asked(answer));
-        let telling = own().any(|answer| !answer.keys.is_empty());
+        let telling = own().any(|answer| !answer.keys.is_empty() || answer.count.is_some());
         if !telling && own().any(|answer| left(answer) > 0) {
             return None;
         }
@@ -77,7 +77,14 @@ impl Search<'_> {
         if rule.filters.contains_key(name) {
             return;
         }
-        let open: Vec<&String> = names.iter().filter(|n| *n != name && !rule.filters.contains_key(*n)).collect();
+        // What always is the same beside it may say how it is meant (`searchFields=title`), and tells no rows apart.
+        let settled = |other: &str| {
+            let own = self.answers.iter().filter(|answer| answer.has(name));
+            let mut values = own.map(|answer| answer.asked.value(other));
+            values.next().flatten().is_some_and(|first| values.all(|value| value == Some(first)))
+        };
+        let open = names.iter().filter(|n| *n != name && !rule.filters.contains_key(*n) && !settled(n));
+        let open: Vec<&String> = open.collect();
         let usable = |answer: &Answered<'_>| answer.has(name) && !open.iter().any(|other| answer.has(other));
         let (without, count) = self.mean(rule, usable);
         if count == 0 {

@@ -41,7 +41,9 @@ pub(super) fn causes(
         out.extend(dear.map(|(cause, cost)| (cause, cost + UNNAMED)));
     }
     let costs = |(cause, cost): (Cause, i32)| {
-        let strange = if suits(&cause, status) { 0 } else { STRANGE_STATUS };
+        // What names a value would be content with another one.
+        let fault = cause == Cause::Always && matches!(status, 400 | 409 | 422) && !named.is_empty();
+        let strange = if suits(&cause, status) && !fault { 0 } else { STRANGE_STATUS };
         (cause, cost + strange)
     };
     // Overload and outages have causes that no call shows.
@@ -213,7 +215,10 @@ fn elsewhere(evidence: &Evidence<'_>, place: &Source) -> Option<Vec<String>> {
     };
     let rows = evidence.subject.class.into_iter().flat_map(|class| evidence.facts.past.ever(class));
     let values = rows.filter_map(|row| row.fields.get(name)).filter(|value| value.is_string() || value.is_boolean());
-    Some(values.filter_map(scalar_text).collect())
+    // What a refusal finds nothing wrong with, while it speaks of something else, is as good as accepted.
+    let unblamed = evidence.blamed.iter().filter(|(_, named)| !named.is_empty() && !named.contains(place));
+    let unblamed = unblamed.filter_map(|(call, _)| value_of(place, call)).filter(|value| value.is_string());
+    Some(values.filter_map(scalar_text).chain(unblamed.filter_map(|value| scalar_text(&value))).collect())
 }
 
 /// A version that accepted calls named rightly: the field of the row whose value they repeat.

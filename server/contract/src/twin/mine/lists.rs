@@ -25,34 +25,49 @@ const MAX_ROWS_FOR_PATHS: usize = 40;
 /// Members followed down from a row.
 const MAX_FIELD_DEPTH: usize = 4;
 
-/// One answered list with the world right after it.
-struct Observed {
-    step: usize,
-    world: World,
-    who: Option<String>,
+/// One answer with the world right after it.
+pub(super) struct Observed {
+    pub(super) step: usize,
+    pub(super) world: World,
+    pub(super) who: Option<String>,
 }
+
+/// Answers of one endpoint, by the names in their queries.
+type ByNames = BTreeMap<Vec<String>, VecDeque<Observed>>;
 
 /// Lists as they were answered, by endpoint.
 pub(super) struct Probes {
-    observed: HashMap<usize, BTreeMap<Vec<String>, VecDeque<Observed>>>,
-    viewer_fields: BTreeSet<(usize, String)>,
+    observed: HashMap<usize, ByNames>,
+    /// Reads of collections whose answers hold no list: how many there are, the first one.
+    others: HashMap<usize, ByNames>,
+    /// Endpoints that read something else than an item by its own path.
+    reads: BTreeSet<usize>,
+    pub(super) viewer_fields: BTreeSet<(usize, String)>,
 }
 
 impl Probes {
-    pub(super) fn new(_: &Trace, _: &Classes, viewer_fields: &BTreeSet<(usize, String)>) -> Self {
-        Self { observed: HashMap::new(), viewer_fields: viewer_fields.clone() }
+    pub(super) fn new(trace: &Trace, _: &Classes, viewer_fields: &BTreeSet<(usize, String)>) -> Self {
+        let places = trace.endpoints.iter().enumerate();
+        let reads = places.filter(|(_, place)| place.method == "GET" && !place.ends_in_parameter());
+        Self {
+            observed: HashMap::new(),
+            others: HashMap::new(),
+            reads: reads.map(|(endpoint, _)| endpoint).collect(),
+            viewer_fields: viewer_fields.clone(),
+        }
     }
 
-    /// Keeps an answer that holds an array near its root.
+    /// Keeps an answer that holds an array near its root, or that may tell of such an array.
     pub(super) fn look(&mut self, step: usize, seen: &Seen, world: &World, _: &Classes, who: Option<&str>) {
         let Some(reply) = seen.reply.as_ref().filter(|_| seen.ok()) else { return };
         let near = reply.is_array() || reply.as_object().is_some_and(|object| object.values().any(Value::is_array));
-        if !near {
+        if !near && !self.reads.contains(&seen.endpoint) {
             return;
         }
         let mut names: Vec<String> = Question::of(&seen.call).terms.into_iter().map(|term| term.name).collect();
         names.sort();
-        let shapes = self.observed.entry(seen.endpoint).or_default();
+        let kept = if near { &mut self.observed } else { &mut self.others };
+        let shapes = kept.entry(seen.endpoint).or_default();
         if shapes.len() >= MAX_QUERY_SHAPES && !shapes.contains_key(&names) {
             return;
         }
@@ -64,10 +79,17 @@ impl Probes {
     }
 
     fn of(&self, endpoint: usize) -> Vec<&Observed> {
-        let mut all: Vec<&Observed> =
-            self.observed.get(&endpoint).into_iter().flat_map(|shapes| shapes.values().flatten()).collect();
-        all.sort_by_key(|observed| observed.step);
-        all
+        in_order(self.observed.get(&endpoint).into_iter())
+    }
+
+    /// Answers without a list, oldest first.
+    pub(super) fn without_list(&self, endpoint: usize) -> Vec<&Observed> {
+        in_order(self.others.get(&endpoint).into_iter())
+    }
+
+    /// Answers with or without a list, oldest first.
+    pub(super) fn any(&self, endpoint: usize) -> Vec<&Observed> {
+        in_order(self.others.get(&endpoint).into_iter().chain(self.observed.get(&endpoint)))
     }
 
     /// The lists at `path` that an endpoint answered, with the bodies they were in.
@@ -86,7 +108,8 @@ impl Probes {
             let Some(items) = at(reply, path).and_then(Value::as_array) else { continue };
             let keys = items.iter().filter_map(|item| key_text(item.get(key)?)).collect();
             let (asked, who) = (Question::of(&seen.call), observed.who.as_deref());
-            answers.push(Answered { own: true, step: observed.step, world: &observed.world, asked, who, keys });
+            let (step, world) = (observed.step, &observed.world);
+            answers.push(Answered { own: true, step, world, asked, who, keys, count: None });
             replies.push(reply);
         }
         (answers, replies)
@@ -144,6 +167,12 @@ impl Probes {
         let tellings = figures::mine(&answers, &replies, path, rule).into_iter();
         tellings.map(|(path, telling)| (path, Part::Telling(Box::new(telling)))).collect()
     }
+}
+
+fn in_order<'o>(shapes: impl Iterator<Item = &'o ByNames>) -> Vec<&'o Observed> {
+    let mut all: Vec<&Observed> = shapes.flat_map(|shapes| shapes.values().flatten()).collect();
+    all.sort_by_key(|observed| observed.step);
+    all
 }
 
 /// The other cases of an endpoint that list the same class, with the paths to the lists.
@@ -214,7 +243,7 @@ fn values(world: &World, class: usize, path: &[String]) -> BTreeSet<String> {
 }
 
 /// Every path that rows of a class have, those of embedded rows included.
-fn field_paths(facts: &Facts<'_>, class: usize) -> BTreeSet<Vec<String>> {
+pub(super) fn field_paths(facts: &Facts<'_>, class: usize) -> BTreeSet<Vec<String>> {
     let world = &facts.past.world;
     let mut out = BTreeSet::new();
     // The rows that were deleted by the end had the same fields; events keep some of them.
@@ -240,6 +269,8 @@ pub(super) struct Answered<'o> {
     pub(super) asked: Question<'o>,
     pub(super) who: Option<&'o str>,
     pub(super) keys: Vec<String>,
+    /// How many rows there are, where the answer only counts them.
+    pub(super) count: Option<usize>,
 }
 
 impl Answered<'_> {
@@ -256,7 +287,7 @@ pub(super) struct Search<'o> {
 }
 
 impl Search<'_> {
-    fn run(&self, facts: &Facts<'_>, endpoint: usize, view: View) -> ListRule {
+    pub(super) fn run(&self, facts: &Facts<'_>, endpoint: usize, view: View) -> ListRule {
         let mut rule = ListRule { class: self.class, fields: self.fields.clone(), ..ListRule::default() };
         rule.paging = self.roles(facts);
         rule.cursors = Arc::new(self.cursors(facts, &rule));
@@ -290,6 +321,10 @@ impl Search<'_> {
         let keys: BTreeSet<&str> = page.all.iter().map(|(key, _)| *key).collect();
         let shown = answer.keys.iter().filter(|key| keys.contains(key.as_str())).count();
         let due = page.rows();
+        if let Some(count) = answer.count {
+            let nearly = due.len().min(count) as f64 / due.len().max(count).max(1) as f64;
+            return if due.len() == count { 1.0 } else { nearly * 0.5 };
+        }
         if due.is_empty() && answer.keys.is_empty() {
             return 1.0;
         }

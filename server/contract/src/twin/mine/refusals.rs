@@ -70,6 +70,8 @@ pub(super) struct Evidence<'f> {
     pub(super) accepted: Vec<&'f Call>,
     /// Accepted calls of other endpoints that write the same class.
     pub(super) kin: Vec<&'f Call>,
+    /// Refused calls with the places that their refusals name.
+    pub(super) blamed: Vec<(&'f Call, Vec<Source>)>,
 }
 
 impl Evidence<'_> {
@@ -133,9 +135,14 @@ pub(super) fn mine(facts: &Facts<'_>, endpoint: usize, parts: &[(Vec<String>, Pa
         _ => None,
     });
     let lookup = lookup.as_ref().map(|(class, pairs)| (*class, pairs.as_slice()));
-    let subject = Subject { params: &facts.classes.params[endpoint], class, lookup, list };
-    let evidence = evidence(facts, endpoint, subject, kept);
+    let first = parts.iter().find_map(|(_, part)| match part {
+        Part::Row { selector: Some(Selector::First(list)), .. } => Some(list.as_ref()),
+        _ => None,
+    });
+    let subject = Subject { params: &facts.classes.params[endpoint], class, lookup, list, first };
+    let mut evidence = evidence(facts, endpoint, subject, kept);
     let names = names(&evidence);
+    evidence.blamed = blamed(&evidence, &names);
     let strangers = strangers(&evidence);
     let groups = groups(&evidence, &names, &strangers);
     let mut rules: Vec<RefusalRule> = Vec::new();
@@ -182,13 +189,29 @@ fn evidence<'f>(
         bad,
         accepted: accepted.map(|seen| &seen.call).take(MAX_ACCEPTED).collect(),
         kin: kin.map(|seen| &seen.call).take(MAX_ACCEPTED).collect(),
+        blamed: vec![],
     }
 }
 
-/// The class that an endpoint's answers show, or else the one its path names a row of.
+fn blamed<'f>(evidence: &Evidence<'f>, names: &Names) -> Vec<(&'f Call, Vec<Source>)> {
+    let of = |(seen, case): &(&'f Seen, Case<'f>)| {
+        let raw = String::from_utf8_lossy(&seen.raw);
+        let all = complaints::read(seen.reply.as_ref(), &raw, names);
+        (case.call, all.into_iter().flat_map(|complaint| complaint.named).collect())
+    };
+    evidence.bad.iter().map(of).collect()
+}
+
+/// The class that an endpoint's answers show, or those of another method at its path, or else the one its path names a row
+/// of.
 pub(super) fn class(facts: &Facts<'_>, endpoint: usize) -> Option<usize> {
-    let shown = super::outer_sites(facts.classes, endpoint).first().map(|(_, class)| *class);
-    shown.or_else(|| super::target(facts, endpoint).map(|(class, _)| class))
+    let shown = |endpoint| super::outer_sites(facts.classes, endpoint).first().map(|(_, class)| *class);
+    let places = &facts.trace.endpoints;
+    let beside = || {
+        let same = (0..places.len()).filter(|other| places[*other].segments == places[endpoint].segments);
+        same.filter_map(shown).next()
+    };
+    shown(endpoint).or_else(beside).or_else(|| super::target(facts, endpoint).map(|(class, _)| class))
 }
 
 /// Other endpoints that write the same rows: the collection's and the item's own. A sign-in writes nothing that it names.
@@ -196,8 +219,15 @@ pub(super) fn kin(facts: &Facts<'_>, endpoint: usize) -> Vec<usize> {
     let writes = |endpoint: usize| matches!(facts.trace.endpoints[endpoint].method.as_str(), "POST" | "PUT" | "PATCH");
     let Some(own) = class(facts, endpoint).filter(|_| writes(endpoint)) else { return vec![] };
     let place = &facts.trace.endpoints[endpoint];
-    let near =
-        |other: &Place| place.segments == other.segments || place.is_parent_of(other) || other.is_parent_of(place);
+    // The same collection may be reached by several paths (`/products`, `/stores/{id}/products`).
+    let nested = |place: &Place| matches!(place.segments.as_slice(), [.., None, Some(_)]);
+    let same_end = |other: &Place| {
+        let alike = place.method == other.method && place.segments.last() == other.segments.last();
+        alike && !place.ends_in_parameter() && (nested(place) || nested(other))
+    };
+    let near = |other: &Place| {
+        place.segments == other.segments || place.is_parent_of(other) || other.is_parent_of(place) || same_end(other)
+    };
     let all = facts.trace.endpoints.iter().enumerate().filter(|(other, place)| *other != endpoint && near(place));
     all.map(|(other, _)| other).filter(|other| writes(*other) && class(facts, *other) == Some(own)).collect()
 }

@@ -144,8 +144,13 @@ fn same_field(one: &Cause, other: &Cause) -> bool {
 /// from its own calls only.
 fn undisputed(facts: &Facts<'_>, endpoint: usize, refusal: &RefusalRule, good: &[(usize, &Seen)]) -> bool {
     let empty = World::new(facts.classes);
-    let subject =
-        Subject { params: &facts.classes.params[endpoint], class: class(facts, endpoint), lookup: None, list: None };
+    let subject = Subject {
+        params: &facts.classes.params[endpoint],
+        class: class(facts, endpoint),
+        lookup: None,
+        list: None,
+        first: None,
+    };
     let case = |call: &'_ Call| {
         let case = Case { world: &empty, subject, call, who: None };
         match &refusal.cause {
