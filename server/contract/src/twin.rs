@@ -19,6 +19,7 @@ mod generate;
 mod inspect;
 mod journal;
 mod keep;
+mod kinship;
 mod maker;
 mod merge_patch;
 mod mine;

@@ -5,7 +5,7 @@ mod stage;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use stage::{Recording, Reply, play, request};
+use stage::{Draw, Recording, Reply, play, request};
 use understudy_contract::twin::{Behaviour, Refusal, State};
 use understudy_contract::{Contract, Headers, Request};
 
@@ -93,23 +93,6 @@ impl Library {
         let review = json!({"id": self.reviews_made, "bookId": book["id"], "text": body.map_or(Value::Null, |b| b["text"].clone()), "stars": body.map_or(Value::Null, |b| b["stars"].clone())});
         self.reviews.push(review.clone());
         (201, review)
-    }
-}
-
-/// Draws without a generator of its own: SplitMix64.
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (x ^ (x >> 31)) % n
-    }
-
-    fn word(&mut self) -> String {
-        (0..6 + self.below(5)).map(|_| char::from(b'a' + u8::try_from(self.below(26)).expect("below 26"))).collect()
     }
 }
 

@@ -11,6 +11,7 @@ use super::behaviour::{
 use super::causes::{Case, Subject};
 use super::complete::Completion;
 use super::generate::Generator;
+use super::kinship;
 use super::mine::alone;
 use super::nearest;
 use super::paging::Sheet;
@@ -200,7 +201,12 @@ impl<'a> Play<'a> {
         if let Some(refusal) = self.refusal(who.as_deref()) {
             return refusal;
         }
+        let bonds = if matches!(self.rule.effect, Effect::Nothing) { &[][..] } else { &self.behaviour.bonds };
+        let before = (!bonds.is_empty()).then(|| self.state.world.clone());
         let done = self.act(who.as_deref());
+        if let Some(before) = before {
+            kinship::follow(self.state, &before, bonds);
+        }
         let who = caller(&self.state.world, &self.behaviour.door, self.call);
         let answer = self.render(&done, who.as_deref());
         if let Some(credential) = self.call.credential.as_ref().filter(|_| self.rule.ends_session) {

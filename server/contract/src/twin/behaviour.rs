@@ -32,12 +32,41 @@ pub struct Behaviour {
     pub(super) cases: Cases,
     /// By the id of an endpoint or of one of its cases, the number that the classes know an endpoint by.
     pub(super) endpoints: HashMap<String, usize>,
+    /// Rows that belong to rows.
+    pub(super) bonds: Vec<Bond>,
     /// By the id of an endpoint or of one of its cases.
     pub(super) rules: HashMap<String, Rule>,
     /// What the API says of a path it does not know.
     pub(super) unknown_path: Option<RefusalRule>,
     /// Methods that were only ever refused.
     pub(super) closed: Vec<Closed>,
+}
+
+/// Rows of one class belong to rows of another one, and what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bond {
+    pub(super) parent: usize,
+    pub(super) child: usize,
+    /// The field of the child that names its parent.
+    pub(super) field: String,
+    /// Children go with their parent.
+    pub(super) cascades: bool,
+    pub(super) tallies: Vec<Tally>,
+}
+
+/// A field of a parent that tells how many children it has, or the sum of a field of theirs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) field: String,
+    pub(super) sum: Option<String>,
+}
+
+impl Tally {
+    /// What one child adds.
+    pub(super) fn weight(&self, child: &super::world::Row) -> i64 {
+        let of = |field: &String| child.fields.get(field).and_then(Value::as_i64).unwrap_or(0);
+        self.sum.as_ref().map_or(1, of)
+    }
 }
 
 /// Everything known about one endpoint.

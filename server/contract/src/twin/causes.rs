@@ -67,6 +67,11 @@ pub(super) enum Cause {
         field: String,
         value: Value,
     },
+    /// Rows of this class name the one that the path does.
+    Referenced {
+        child: usize,
+        field: String,
+    },
     /// A page after the last one.
     PastEnd,
     /// No row equals what the body names.
@@ -127,6 +132,10 @@ impl Cause {
             Self::State { field, value } => {
                 case.target().is_some_and(|row| row.fields.get(field).or_else(|| row.hidden.get(field)) == Some(value))
             }
+            Self::Referenced { child, field } => case.target_key().is_some_and(|key| {
+                let mut rows = world.tables[*child].rows.values();
+                rows.any(|row| row.names(field).as_deref() == Some(key))
+            }),
             Self::PastEnd => subject.list.is_some_and(|list| {
                 let page = page(world, list, &Question::of(call), who);
                 page.first > 0 && page.first >= page.total()
@@ -169,6 +178,12 @@ impl<'a> Case<'a> {
     fn row_known(&self, slot: usize) -> Option<bool> {
         let class = self.subject.params.get(slot).copied().flatten()?;
         Some(self.world.tables[class].rows.contains_key(self.call.params.get(slot)?))
+    }
+
+    /// The key that the last path parameter with a class holds.
+    fn target_key(&self) -> Option<&'a str> {
+        let mut named = self.subject.params.iter().zip(&self.call.params).rev();
+        named.find_map(|(class, key)| class.map(|_| key.as_str()))
     }
 
     /// The row that the last path parameter with a class names.
@@ -286,6 +301,7 @@ impl fmt::Display for Cause {
             Self::Stale { .. } => f.write_str("another version"),
             Self::Exists => f.write_str("exists"),
             Self::State { field, value } => write!(f, "{field} is {value}"),
+            Self::Referenced { .. } => f.write_str("others name it"),
             Self::PastEnd => f.write_str("past the last page"),
             Self::NoSuch => f.write_str("nothing matches the body"),
         }

@@ -7,6 +7,7 @@ mod aftermath;
 mod aggregates;
 mod auth;
 mod bulk;
+mod children;
 mod complaints;
 mod copies;
 mod faults;
@@ -53,7 +54,7 @@ impl Behaviour {
         let classes = Classes::discover(&trace);
         let auth = auth::Auth::find(&trace, &classes);
         let viewer_fields = viewer_fields(&trace, &classes, &auth);
-        let past = Past::replay(&trace, &classes, &auth, &viewer_fields);
+        let mut past = Past::replay(&trace, &classes, &auth, &viewer_fields);
         let facts = Facts {
             trace: &trace,
             classes: &classes,
@@ -68,6 +69,9 @@ impl Behaviour {
             .collect();
         share::share(&facts, &mut rules);
         let strange = strange::find(journal, contract, &trace.carriers);
+        let bonds = children::find(&facts);
+        let missed = children::settle(&facts, &bonds);
+        children::apply(&mut past.world, &bonds, missed);
         Self {
             unknown_path: strange.unknown,
             closed: strange.closed,
@@ -76,6 +80,7 @@ impl Behaviour {
             world: past.world,
             rules,
             id_rules,
+            bonds,
             token_fields: auth.token_fields,
             viewer_fields,
             endpoints: trace.endpoints.iter().enumerate().map(|(at, place)| (place.id.clone(), at)).collect(),
@@ -149,7 +154,9 @@ impl Past {
             world: World::default(),
         };
         let mut aftermath = aftermath::Aftermath::default();
+        let last_shown = last_shown(trace, classes);
         for (step, seen) in trace.seen.iter().enumerate() {
+            forget_missing(&mut world, step, seen, classes, &last_shown);
             let who = caller(&world, &auth.door, &seen.call);
             let known = classes.params[seen.endpoint].iter().zip(&seen.call.params);
             past.known.push(
@@ -260,6 +267,33 @@ pub(super) fn forget_deleted(world: &mut World, seen: &Seen, place: &Place, clas
         return;
     }
     if let (Some(Some(class)), Some(key)) = (classes.params[seen.endpoint].last(), seen.call.params.last()) {
+        world.table_mut(*class).remove(key);
+    }
+}
+
+/// The last exchange that showed each row.
+fn last_shown(trace: &Trace, classes: &Classes) -> HashMap<RowId, usize> {
+    let mut out = HashMap::new();
+    for (step, seen) in trace.seen.iter().enumerate().filter(|(_, seen)| seen.ok()) {
+        if let Some(reply) = &seen.reply {
+            each_row(reply, &Pattern::default(), seen.endpoint, classes, &mut |class, key, _| {
+                out.insert((class, key), step);
+            });
+        }
+    }
+    out
+}
+
+/// A row that is not found by its own path, and is never shown again, went without a call that says so.
+fn forget_missing(world: &mut World, step: usize, seen: &Seen, classes: &Classes, last_shown: &HashMap<RowId, usize>) {
+    let params = &classes.params[seen.endpoint];
+    let item = seen.call.params.last().is_some_and(|key| seen.call.path.ends_with(key.as_str()));
+    if !matches!(seen.status, 404 | 410) || !item {
+        return;
+    }
+    let Some((Some(class), key)) = params.iter().zip(&seen.call.params).next_back() else { return };
+    let again = last_shown.get(&(*class, key.clone())).is_some_and(|last| *last > step);
+    if !again && world.tables[*class].rows.contains_key(key) {
         world.table_mut(*class).remove(key);
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Behaviour;
+use super::behaviour::Bond;
 use super::classes::{Classes, SiteId};
 use super::told::Told;
 use super::trace::Seen;
@@ -163,6 +164,15 @@ impl Row {
         self.fields.contains_key(name) || self.refs.contains_key(name) || self.lists.contains_key(name)
     }
 
+    /// Moves a whole number that is there.
+    pub(super) fn add(&mut self, field: &str, by: i64) {
+        if let Some(value) = self.fields.get_mut(field)
+            && let Some(number) = value.as_i64()
+        {
+            *value = Value::from(number.saturating_add(by));
+        }
+    }
+
     /// The key that a field has, of an embedded row or as a value.
     pub(super) fn names(&self, field: &str) -> Option<String> {
         let embedded = self.refs.get(field).map(|(_, key)| key.clone());
@@ -189,6 +199,16 @@ impl World {
 
     pub(super) fn row(&self, id: &RowId) -> Option<&Row> {
         self.tables.get(id.0)?.rows.get(&id.1).map(Arc::as_ref)
+    }
+
+    /// The keys of children whose parent is gone.
+    pub(super) fn orphans(&self, bond: &Bond) -> Vec<String> {
+        let (parents, children) = (&self.tables[bond.parent], &self.tables[bond.child]);
+        if parents.gone.is_empty() {
+            return vec![];
+        }
+        let lost = |row: &Row| row.names(&bond.field).is_some_and(|key| parents.gone.contains(&key));
+        children.rows.iter().filter(|(_, row)| lost(row)).map(|(key, _)| key.clone()).collect()
     }
 
     pub(super) fn table_mut(&mut self, class: usize) -> &mut Table {

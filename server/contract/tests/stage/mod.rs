@@ -42,19 +42,18 @@ impl Recording {
             headers: Headers(headers.collect()),
             body: Body { bytes: if empty { Bytes::new() } else { body.to_string().into() }, truncated: false },
         };
-        let exchange = Exchange {
-            id: self.id,
-            received_at_ms: 1_750_000_000_000 + self.id * 50,
-            latency_us: 900,
-            request,
-            response,
-        };
+        let exchange = Exchange { id: self.id, received_at_ms: self.now_ms() - 50, latency_us: 900, request, response };
         self.model.learn(&exchange);
         self.journal.push(exchange);
     }
 }
 
 impl Recording {
+    /// The moment of the next exchange.
+    pub(crate) fn now_ms(&self) -> u64 {
+        1_750_000_000_000 + (self.id + 1) * 50
+    }
+
     /// A twin of what was recorded.
     pub(crate) fn twin(&self) -> Twin {
         let contract = self.model.contract();
@@ -102,4 +101,25 @@ pub(crate) fn play(
         request,
         &Context { now_ms: 1_760_000_000_000, seed: 1, min_confidence: 0.0, mint: &mint, make: None },
     )
+}
+
+/// Draws without a generator of its own: SplitMix64.
+pub(crate) struct Draw(pub(crate) u64);
+
+impl Draw {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (x ^ (x >> 31)) % n
+    }
+
+    pub(crate) fn word(&mut self) -> String {
+        (0..6 + self.below(5)).map(|_| char::from(b'a' + u8::try_from(self.below(26)).expect("below 26"))).collect()
+    }
+
+    pub(crate) fn of<'t, T>(&mut self, all: &'t [T]) -> &'t T {
+        &all[usize::try_from(self.below(all.len() as u64)).expect("small")]
+    }
 }

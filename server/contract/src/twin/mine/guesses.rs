@@ -69,7 +69,7 @@ fn suits(cause: &Cause, status: u16) -> bool {
         Cause::Unconditional(_) => matches!(status, 403 | 428),
         Cause::Stale { .. } => matches!(status, 409 | 412),
         Cause::Exists => status == 412,
-        Cause::State { .. } => matches!(status, 400 | 403 | 409 | 422),
+        Cause::State { .. } | Cause::Referenced { .. } => matches!(status, 400 | 403 | 409 | 422),
         Cause::PastEnd => matches!(status, 400 | 404 | 416 | 422),
         Cause::Taken { .. } => matches!(status, 400 | 409 | 422),
         Cause::NoRow { .. } => matches!(status, 400 | 404 | 409 | 422),
@@ -108,9 +108,24 @@ fn of_the_call(evidence: &Evidence<'_>, hints: &Hints, cases: &[Case<'_>]) -> Ve
         out.push((Cause::Unknown(slot), 6));
         out.push((Cause::Known(slot), if hints.speak_of(Topic::Taken) { 6 } else { 16 }));
     }
+    out.extend(referenced(evidence));
     out.extend(stale(evidence, cases));
     out.extend(states(evidence, hints, cases));
     out
+}
+
+/// Rows that would lose what they name.
+fn referenced(evidence: &Evidence<'_>) -> Vec<(Cause, i32)> {
+    let facts = evidence.facts;
+    if facts.trace.endpoints[evidence.endpoint].method != "DELETE" {
+        return vec![];
+    }
+    let Some(parent) = evidence.subject.params.last().copied().flatten() else { return vec![] };
+    let pairs = (0..facts.classes.all.len()).flat_map(|child| {
+        let fields = facts.past.references_of(child).into_iter();
+        fields.filter(move |field| super::children::names_parent(facts, child, parent, field)).map(move |f| (child, f))
+    });
+    pairs.filter(|(child, _)| *child != parent).map(|(child, field)| (Cause::Referenced { child, field }, 8)).collect()
 }
 
 /// Members, parameters and path parameters that some call has.

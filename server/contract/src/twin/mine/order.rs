@@ -63,7 +63,7 @@ pub(super) fn stage(cause: &Cause) -> u8 {
         Cause::Exists | Cause::Known(_) | Cause::Stale { .. } => 11,
         Cause::Member { .. } | Cause::Value { .. } => 12,
         Cause::NoRow { .. } | Cause::Taken { .. } => 13,
-        Cause::State { .. } | Cause::PastEnd => 14,
+        Cause::State { .. } | Cause::Referenced { .. } | Cause::PastEnd => 14,
         Cause::NoSuch => 15,
         Cause::Always => 16,
     }
