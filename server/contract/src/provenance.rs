@@ -11,6 +11,8 @@ use crate::token::Kind;
 
 /// Some two megabytes. Past it the values with the smallest hashes stay: a sample that is fair whatever the order.
 const MAX_SHOWN: usize = 1 << 16;
+/// Texts that need not be looked at again; a power of two.
+const RECENT: usize = 1 << 13;
 /// Longer texts do not come back as one segment of a path.
 const MAX_BYTES: usize = 64;
 
@@ -25,6 +27,31 @@ pub(crate) const AS_LOCATION: u8 = 4;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Shown {
     kept: BTreeMap<u64, u8>,
+    #[serde(skip)]
+    recent: Recent,
+}
+
+/// Texts that were heard not long ago, by hash and role: hearing one again changes nothing. Says nothing about what was
+/// seen.
+#[derive(Debug, Clone, Default)]
+struct Recent(Vec<u64>);
+
+impl PartialEq for Recent {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Recent {
+    /// Whether the text was heard not long ago; from now on it was.
+    fn has(&mut self, key: u64, role: u8) -> bool {
+        if self.0.is_empty() {
+            self.0 = vec![0; RECENT];
+        }
+        let key = key ^ u64::from(role);
+        let place = &mut self.0[key as usize % RECENT];
+        std::mem::replace(place, key) == key
+    }
 }
 
 impl Shown {
@@ -62,10 +89,14 @@ impl Absorb for Shown {
 
 impl Listener for Shown {
     fn string(&mut self, identifies: bool, text: &str, key: u64) {
+        let role = if identifies { AS_IDENTIFIER } else { AS_VALUE };
+        if self.recent.has(key, role) {
+            return;
+        }
         let fits = (1..=MAX_BYTES).contains(&text.len()) && !text.bytes().any(|b| b <= b' ' || b"/?#\\".contains(&b));
         // Forms that are parameters at first sight need no proof.
         if fits && Kind::of(text).is_none() {
-            self.insert(key, if identifies { AS_IDENTIFIER } else { AS_VALUE });
+            self.insert(key, role);
         }
     }
 }

@@ -9,6 +9,8 @@ use crate::token::Kind;
 
 /// Which fields go together is learned of objects with at most so many.
 const MAX_RELATED: usize = 128;
+/// So many fields that an object lacks are passed over to find the place of the next one.
+const MAX_AHEAD: usize = 32;
 /// Sets of fields that need not be looked at again.
 const MAX_KNOWN: usize = 16;
 
@@ -87,7 +89,7 @@ pub(crate) struct Set(u128);
 /// What makes the next object cheaper to learn; says nothing about what was seen.
 #[derive(Debug, Clone, Default)]
 struct Recent {
-    /// The fields of the last object, in its order.
+    /// The fields of an object that had many, in its order.
     order: Vec<u16>,
     /// Sets of fields whose relations are learned.
     known: Vec<Set>,
@@ -146,8 +148,9 @@ pub(crate) struct Reading {
     /// Fields past what a set can hold.
     others: Vec<u16>,
     position: usize,
+    /// Empty while it is the expected one.
     order: Vec<u16>,
-    /// The order is that of the object before.
+    /// The order is the expected one so far.
     same: bool,
     at_ms: u64,
 }
@@ -168,11 +171,22 @@ impl Fields {
     ) -> Option<&mut Field> {
         let expected = self.recent.order.get(reading.position).map(|at| usize::from(*at));
         let at = match expected.filter(|at| *self.list[*at].0 == *name) {
-            Some(at) => at,
+            Some(at) => {
+                reading.position += 1;
+                at
+            }
             None => {
-                reading.same = false;
+                if std::mem::take(&mut reading.same) {
+                    reading.order = self.recent.order[..reading.position].to_vec();
+                }
                 match self.find(name) {
-                    Ok(at) => at,
+                    Ok(at) => {
+                        // Behind what is missing the order goes on as before.
+                        let ahead = self.recent.order.iter().skip(reading.position);
+                        let ahead = ahead.take(MAX_AHEAD).position(|next| usize::from(*next) == at);
+                        reading.position += ahead.map_or(0, |skipped| skipped + 1);
+                        at
+                    }
                     Err(_) if is_data(name) => return self.data(reading.at_ms, || room(None)),
                     Err(_) if !room(Some(name)) => {
                         self.leave_out();
@@ -185,8 +199,9 @@ impl Fields {
                 }
             }
         };
-        reading.position += 1;
-        reading.order.push(at as u16);
+        if !reading.same {
+            reading.order.push(at as u16);
+        }
         let field = &mut self.list[at].1;
         // A key can stand in an object twice.
         if reading.first(at) {
@@ -225,7 +240,7 @@ impl Fields {
             }
             self.recent.known.push(reading.seen);
         }
-        if !reading.same {
+        if !reading.same && reading.order.len() >= self.recent.order.len() {
             self.recent.order = reading.order;
         }
     }

@@ -7,21 +7,36 @@ use crate::sketch::Absorb;
 /// A longer start is prose.
 const MAX_START: usize = 24;
 
-/// As a regular expression writes it, and whether a byte is of it.
-type Class = (&'static str, fn(u8) -> bool);
-/// Classes of ASCII characters, in the order in which they are written.
-const CLASSES: [Class; 8] = [
-    ("0-9", |b| b.is_ascii_digit()),
-    ("A-Z", |b| b.is_ascii_uppercase()),
-    ("a-z", |b| b.is_ascii_lowercase()),
-    ("_", |b| b == b'_'),
-    (".", |b| b == b'.'),
-    (":", |b| b == b':'),
-    ("/", |b| b == b'/'),
-    // Last, so that it stands for itself within brackets.
-    ("-", |b| b == b'-'),
-];
+/// Classes of ASCII characters as a regular expression writes them, in this order.
+const CLASSES: [&str; 8] = ["0-9", "A-Z", "a-z", "_", ".", ":", "/", "-"];
 const ANYTHING: u16 = 1 << CLASSES.len();
+
+/// The class of a byte, as a bit.
+const fn class(byte: u8) -> u16 {
+    match byte {
+        b'0'..=b'9' => 1,
+        b'A'..=b'Z' => 1 << 1,
+        b'a'..=b'z' => 1 << 2,
+        b'_' => 1 << 3,
+        b'.' => 1 << 4,
+        b':' => 1 << 5,
+        b'/' => 1 << 6,
+        // Last, so that it stands for itself within brackets.
+        b'-' => 1 << 7,
+        _ => ANYTHING,
+    }
+}
+
+/// The same for all bytes: every text that is learned is looked up here, byte by byte.
+const CLASS_OF: [u16; 256] = {
+    let mut all = [0; 256];
+    let mut byte = 0;
+    while byte < all.len() {
+        all[byte] = class(byte as u8);
+        byte += 1;
+    }
+    all
+};
 
 /// Depends on the set of texts alone: a common start, and the union of the classes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -51,9 +66,7 @@ impl Form {
             }
             None => self.start = Some(text.get(..text.len().min(MAX_START)).unwrap_or_default().into()),
         }
-        for byte in text.bytes() {
-            self.classes |= CLASSES.iter().position(|(_, has)| has(byte)).map_or(ANYTHING, |at| 1 << at);
-        }
+        self.classes |= text.bytes().fold(0, |classes, byte| classes | CLASS_OF[usize::from(byte)]);
         self.settle();
     }
 
@@ -74,7 +87,7 @@ impl Form {
             return None;
         }
         let known = CLASSES.iter().enumerate().filter(|(at, _)| self.classes >> at & 1 == 1);
-        let class: String = known.map(|(_, (class, _))| *class).collect();
+        let class: String = known.map(|(_, class)| *class).collect();
         let times = match length {
             Some(length) if length as usize > start.len() => format!("{{{}}}", length as usize - start.len()),
             Some(_) => return None,
