@@ -93,9 +93,7 @@ pub fn without_outweighed(journal: &crate::twin::Journal, contract: &Contract) -
     if !journal.exchanges().any(is_declared) {
         return None;
     }
-    let endpoint = |exchange: &Exchange| {
-        contract.find(&exchange.request.method, exchange.request.path()).map(|hit| hit.endpoint.id.0.clone())
-    };
+    let endpoint = |exchange: &Exchange| contract.find_request(&exchange.request).map(|hit| hit.endpoint.id.0.clone());
     let mut real = std::collections::HashMap::<_, usize>::new();
     for exchange in journal.exchanges().filter(|exchange| !is_declared(exchange)) {
         *real.entry(endpoint(exchange)).or_default() += 1;

@@ -20,6 +20,7 @@ pub mod model;
 mod names;
 pub mod openapi;
 mod operation;
+mod proof;
 mod provenance;
 pub mod rules;
 mod schema;

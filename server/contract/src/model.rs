@@ -49,6 +49,10 @@ pub struct Limits {
     pub shared: u64,
     /// Requests for what is not there that share one entry.
     pub missing: u64,
+    /// Endpoints that a contract leaves out: those with the fewest requests. Of a model itself always 0.
+    pub dropped: u64,
+    /// Endpoints of a contract that leave fields out. Of a model itself always 0.
+    pub crowded: u64,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -138,7 +142,7 @@ impl Model {
     #[must_use]
     pub fn limits(&self) -> Limits {
         let missing = self.missing.rest.as_ref().map_or(0, |rest| rest.operation.requests);
-        Limits { level: self.level.number(), shared: self.root.shared(), missing }
+        Limits { level: self.level.number(), shared: self.root.shared(), missing, ..Limits::default() }
     }
 
     fn missing(&mut self, request: &Request) -> &mut Missing {

@@ -77,22 +77,24 @@ pub(crate) fn singular(word: &str) -> String {
     }
 }
 
-/// A name for the parameter that follows `before` (the literal in front of it, if one is): `id` at the end of a template,
-/// `userId` inside one; unique among `taken`.
-pub(crate) fn parameter(before: Option<&str>, last: bool, taken: &[String]) -> String {
-    let base = match before {
-        Some(_) if last => "id".to_owned(),
-        Some(before) => {
-            let mut words = words(before);
-            if let Some(word) = words.last_mut() {
-                *word = singular(word);
-            }
-            format!("{}Id", camel(&words))
-        }
-        None if last => "id".to_owned(),
-        None => "parentId".to_owned(),
-    };
-    let base = if base == "Id" { "id".to_owned() } else { base };
+/// A name for the parameter that follows `before` (the literal in front of it, if one is), whose values stand in a field
+/// called `field` (`id` when nothing better is known): `id` at the end of a template, `userId` inside one; unique among
+/// `taken`.
+pub(crate) fn parameter(before: Option<&str>, field: &str, last: bool, taken: &[String]) -> String {
+    let mut field = words(field);
+    let mut owner = before.map_or_else(|| vec!["parent".to_owned()], words);
+    if let Some(word) = owner.last_mut() {
+        *word = singular(word);
+    }
+    if !last {
+        // `user_name` below `users` is no `userUserName`.
+        let said = owner.len().min(field.len().saturating_sub(1));
+        let said = (0..=said).rev().find(|n| field[..*n] == owner[owner.len() - n..]).unwrap_or(0);
+        field.drain(..said);
+        field.splice(..0, owner);
+    }
+    let base = camel(&field);
+    let base = if base.is_empty() { "id".to_owned() } else { base };
     if !taken.contains(&base) {
         return base;
     }
@@ -129,11 +131,16 @@ mod tests {
     #[test]
     fn parameters() {
         let check =
-            |before: Option<&str>, last: bool, expected: &str| assert_eq!(parameter(before, last, &[]), expected);
+            |before: Option<&str>, last: bool, expected: &str| assert_eq!(parameter(before, "id", last, &[]), expected);
         check(Some("users"), true, "id");
         check(Some("users"), false, "userId");
         check(Some("order-items"), false, "orderItemId");
         check(Some("categories"), false, "categoryId");
-        assert_eq!(parameter(Some("users"), true, &["id".into()]), "id2");
+        check(None, false, "parentId");
+        assert_eq!(parameter(Some("users"), "id", true, &["id".into()]), "id2");
+        assert_eq!(parameter(Some("users"), "user_name", true, &[]), "userName");
+        assert_eq!(parameter(Some("users"), "user_name", false, &[]), "userName");
+        assert_eq!(parameter(Some("articles"), "slug", false, &[]), "articleSlug");
+        assert_eq!(parameter(Some("organization-units"), "unit_id", false, &[]), "organizationUnitId");
     }
 }

@@ -65,6 +65,14 @@ impl Values {
         self.kept.contains_key(&hash(text.as_bytes()))
     }
 
+    /// Whether a text is there whose hash begins with this half; `None` where that is not known.
+    pub(crate) fn has_short(&self, half: u32) -> Option<bool> {
+        let (least, most) = (u64::from(half) << 32, u64::from(half) << 32 | u64::from(u32::MAX));
+        let there = self.kept.range(least..=most).next().is_some();
+        let beyond = self.full && self.kept.last_key_value().is_none_or(|(last, _)| least > *last);
+        (there || !beyond).then_some(there)
+    }
+
     /// Every distinct text is kept, and short enough to be shown.
     pub(crate) fn complete(&self) -> bool {
         !self.full && self.kept.values().all(|(text, _)| !text.is_empty())
@@ -215,6 +223,11 @@ impl From<StoredDurations> for Durations {
 }
 
 impl Durations {
+    /// About how much memory the buckets take, in bytes.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.fine.len() * 16
+    }
+
     pub(crate) fn add(&mut self, micros: u64) {
         self.insert(micros, 1);
     }

@@ -8,19 +8,28 @@ use crate::decide::{Outlines, decide};
 use crate::model::Model;
 use crate::names;
 use crate::operation::Operation;
+use crate::proof;
 use crate::rules::{Fate, Here, Rules};
 use crate::sketch::{Absorb, Values};
 use crate::token::{self, Kind};
 use crate::trie::{Group, Node, Shape};
 use crate::view::{Endpoint, Segment};
 
-/// Every endpoint of a model, by template and method.
-pub(crate) fn endpoints(model: &Model, rules: &Rules) -> Vec<Endpoint> {
+/// Endpoints of one contract. Real APIs have some hundred; what asks for more is a flood.
+const MAX_ENDPOINTS: usize = 5_000;
+
+/// The endpoints of a model by template and method, and how many had to be left out.
+pub(crate) fn endpoints(model: &Model, rules: &Rules) -> (Vec<Endpoint>, u64) {
     let mut resolver = Resolver { model, rules, outlines: Outlines::default(), path: Vec::new(), out: Vec::new() };
     resolver.resolve(&[&model.root]);
     resolver.out.retain(|endpoint| !rules.hides(&endpoint.id));
+    let dropped = resolver.out.len().saturating_sub(MAX_ENDPOINTS);
+    if dropped > 0 {
+        resolver.out.sort_by(|a, b| b.requests.cmp(&a.requests).then_with(|| a.id.cmp(&b.id)));
+        resolver.out.truncate(MAX_ENDPOINTS);
+    }
     resolver.out.sort_by(|a, b| (&a.template, &a.method, &a.graphql).cmp(&(&b.template, &b.method, &b.graphql)));
-    resolver.out
+    (resolver.out, dropped as u64)
 }
 
 /// JSON Schema of a path parameter.
@@ -46,7 +55,14 @@ struct Resolver<'m> {
 /// One segment on the way down.
 pub(crate) enum Step<'m> {
     Literal(&'m str),
-    Parameter { kind: &'static str, name: Option<String>, suffix: String, values: Values },
+    /// `field` is what the API calls the values, when it shows them.
+    Parameter {
+        kind: &'static str,
+        name: Option<String>,
+        field: Option<&'m str>,
+        suffix: String,
+        values: Values,
+    },
 }
 
 /// What stands below one node of the view, which may be many nodes of the trie.
@@ -222,7 +238,9 @@ impl<'m> Resolver<'m> {
         for (suffix, parameter) in children.parameters {
             let kind = parameter.kind();
             let name = here.name(suffix).or(parameter.name).map(str::to_owned);
-            self.path.push(Step::Parameter { kind, name, suffix: suffix.to_owned(), values: parameter.values });
+            let (suffix, values) = (suffix.to_owned(), parameter.values);
+            let field = proof::field(&parameter.nodes, &values);
+            self.path.push(Step::Parameter { kind, name, field, suffix, values });
             self.resolve(&parameter.nodes);
             self.path.pop();
         }
@@ -250,10 +268,13 @@ impl<'m> Resolver<'m> {
         for (n, step) in self.path.iter().enumerate() {
             match step {
                 Step::Literal(text) => segments.push(Segment::Literal((*text).to_owned())),
-                Step::Parameter { kind, name, suffix, values } => {
+                Step::Parameter { kind, name, field, suffix, values } => {
                     let name = match name {
                         Some(name) if !taken.contains(name) => name.clone(),
-                        _ => names::parameter(self.literal_before(n), n + 1 == self.path.len(), &taken),
+                        _ => {
+                            let last = n + 1 == self.path.len();
+                            names::parameter(self.literal_before(n), field.unwrap_or("id"), last, &taken)
+                        }
                     };
                     taken.push(name.clone());
                     segments.push(Segment::Parameter { name, kind });

@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::model::Model;
+use crate::model::{Limits, Model};
 use crate::operation::{Bodies, Operation};
 use crate::schema::{Schema, render};
 use crate::sketch::{Absorb, Values};
@@ -45,6 +45,7 @@ pub struct Contract {
     index: Index,
     /// GraphQL operations by method and template, then by name.
     siblings: HashMap<(String, String), HashMap<String, usize>>,
+    limits: Limits,
 }
 
 /// A method and a path template, with what was learned about them.
@@ -290,8 +291,9 @@ fn bodies(all: &std::collections::BTreeMap<String, Box<Bodies>>) -> impl Iterato
 
 impl Contract {
     pub(crate) fn of(model: &Model, rules: &Rules) -> Self {
-        let mut contract = Self::default();
-        for endpoint in templates::endpoints(model, rules) {
+        let (endpoints, dropped) = templates::endpoints(model, rules);
+        let mut contract = Self { limits: Limits { dropped, ..model.limits() }, ..Self::default() };
+        for endpoint in endpoints {
             // The plain endpoint of a path comes first, and is what a path alone leads to.
             match &endpoint.graphql {
                 Some(name) => {
@@ -308,6 +310,8 @@ impl Contract {
             contract.endpoints.push(endpoint);
         }
         contract.add_missing(model);
+        let crowded = contract.endpoints.iter().filter(|endpoint| endpoint.operation.is_cut()).count();
+        contract.limits.crowded = crowded as u64;
         crate::kin::acquaint(&mut contract.endpoints);
         contract
     }
@@ -339,18 +343,28 @@ impl Contract {
         Some(Match { endpoint: &self.endpoints[found.endpoint], parameters: found.parameters })
     }
 
-    /// The same for a whole request: where GraphQL operations share the path, the one that it asks for.
+    /// The same for a whole request: where GraphQL operations share the path, the one that it asks for, and none when it
+    /// asks for another.
     #[must_use]
     pub fn find_request<'a>(&'a self, request: &'a Request) -> Option<Match<'a>> {
         let mut found = self.find(&request.method, request.path())?;
-        let siblings = self.siblings.get(&(found.endpoint.method.clone(), found.endpoint.template.clone()));
-        if let Some(siblings) = siblings
-            && let Some(name) = crate::graphql::operation(request)
-            && let Some(at) = siblings.get(&name)
-        {
-            found.endpoint = &self.endpoints[*at];
+        if self.siblings.is_empty() {
+            return Some(found);
+        }
+        let key = (found.endpoint.method.clone(), found.endpoint.template.clone());
+        let Some(siblings) = self.siblings.get(&key) else { return Some(found) };
+        match crate::graphql::operation(request).and_then(|name| siblings.get(&name)) {
+            Some(at) => found.endpoint = &self.endpoints[*at],
+            None if found.endpoint.graphql.is_some() => return None,
+            None => {}
         }
         Some(found)
+    }
+
+    /// What was left out, or is told less finely, for want of room.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 }
 

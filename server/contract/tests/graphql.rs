@@ -1,5 +1,6 @@
 //! GraphQL operations behind one path are endpoints of their own.
 
+mod stage;
 mod support;
 
 use serde_json::{Value, json};
@@ -84,4 +85,25 @@ fn order_does_not_matter() {
     let mut left = learn(&traffic[..20]);
     left.merge(learn(&traffic[20..]));
     assert_eq!(left.encode(), all);
+}
+
+#[test]
+fn the_twin_answers_each_operation_with_its_own() {
+    let mut recording = stage::Recording::default();
+    let of = |query: &str, n: usize| {
+        stage::request("POST", "/graphql", Some(&json!({ "query": query, "variables": { "id": n } })))
+    };
+    let (user, shop) = ("query User($id: Int) { user(id: $id) { id login } }", "query Shop { shop { name open } }");
+    for n in 1..=9 {
+        let one = json!({ "data": { "user": { "id": n, "login": format!("user-{n}") } } });
+        recording.note(of(user, n), &(200, one));
+        recording.note(of(shop, n), &(200, json!({ "data": { "shop": { "name": "Corner", "open": true } } })));
+    }
+    let mut twin = recording.twin();
+    assert_eq!(twin.says(&of(shop, 4)), (200, json!({ "data": { "shop": { "name": "Corner", "open": true } } })));
+    let (status, body) = twin.says(&of(user, 7));
+    assert_eq!((status, &body["data"]["user"]["login"]), (200, &json!("user-7")), "{body}");
+    let unknown = of("query Bill { bill { total } }", 1);
+    let refused = stage::play(&twin.contract, &twin.behaviour, &mut twin.state, &unknown);
+    assert!(refused.is_err(), "{refused:?}");
 }

@@ -124,7 +124,7 @@ impl Watchdog {
         if exchange.request.headers.get(DECLARED).is_some() || observe::is_beside_the_point(exchange.response.status) {
             return Vec::new();
         }
-        match contract.find(&exchange.request.method, exchange.request.path()) {
+        match contract.find_request(&exchange.request) {
             Some(hit) => {
                 let endpoint = hit.endpoint;
                 self.compare(&endpoint.id.0, &endpoint.method, &endpoint.template, exchange)
@@ -160,7 +160,7 @@ impl Watchdog {
         self.waiting_bytes = 0;
         let waiting = std::mem::take(&mut self.waiting);
         let known = waiting.iter().filter_map(|exchange| {
-            let hit = contract.find(&exchange.request.method, exchange.request.path())?;
+            let hit = contract.find_request(&exchange.request)?;
             Some((hit.endpoint, exchange))
         });
         known

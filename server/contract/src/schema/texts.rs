@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::hash::hash;
-use crate::sketch::Absorb;
+use crate::sketch::{Absorb, Values};
 
 /// Enums of real APIs are short; longer lists are data.
 const MAX_FEW: usize = 16;
@@ -78,6 +78,14 @@ impl Texts {
             }
             _ => least.len() as f64,
         }
+    }
+
+    /// How many of the texts are among the values, and of how many that is known.
+    pub(crate) fn found_in(&self, values: &Values) -> (usize, usize) {
+        let few = self.few.iter().map(|(text, _)| short(hash(text.as_bytes())));
+        let keys = few.chain(self.many.iter().flat_map(|sample| sample.least.iter().copied()));
+        let known: Vec<bool> = keys.filter_map(|key| values.has_short(key)).collect();
+        (known.iter().filter(|there| **there).count(), known.len())
     }
 
     /// A few of the texts, cut.

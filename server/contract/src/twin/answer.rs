@@ -38,7 +38,7 @@ pub(super) fn answer(
     request: &Request,
     context: &Context<'_>,
 ) -> Result<Answer, Refusal> {
-    let Some(hit) = contract.find(&request.method, request.path()) else {
+    let Some(hit) = contract.find_request(request) else {
         return without_endpoint(contract, behaviour, state, request, context);
     };
     let params = hit.parameters.iter().map(|(_, value)| value.clone().into_owned()).collect();

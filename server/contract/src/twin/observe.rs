@@ -12,7 +12,7 @@ use crate::{Contract, Exchange};
 impl State {
     /// Takes over one exchange with the API. An exchange of an endpoint that the behaviour does not know changes nothing.
     pub fn observe(&mut self, contract: &Contract, behaviour: &Behaviour, exchange: &Exchange) {
-        let Some(hit) = contract.find(&exchange.request.method, exchange.request.path()) else { return };
+        let Some(hit) = contract.find_request(&exchange.request) else { return };
         let params = hit.parameters.iter().map(|(_, value)| value.clone().into_owned()).collect();
         let mut seen = seen(exchange, 0, params, &behaviour.carriers);
         let id = behaviour.cases.id(&hit.endpoint.id.0, &seen.call);

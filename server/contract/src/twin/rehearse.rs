@@ -71,7 +71,7 @@ pub fn rehearse(
     exchange: &Exchange,
     context: &Context<'_>,
 ) -> Option<Result<Score, Refusal>> {
-    let hit = contract.find(&exchange.request.method, exchange.request.path())?;
+    let hit = contract.find_request(&exchange.request)?;
     let ask =
         |mut state: State, context: &Context<'_>| answer(contract, behaviour, &mut state, &exchange.request, context);
     let first = match ask(state.clone(), context) {

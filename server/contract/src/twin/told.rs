@@ -76,7 +76,7 @@ pub fn answer(
         state.answers += 1;
         return Ok(answer);
     }
-    let hit = contract.find(&request.method, request.path());
+    let hit = contract.find_request(request);
     let mut rules = hit.iter().flat_map(|hit| behaviour.rules_of(&hit.endpoint.id.0)).peekable();
     let ruled = rules.peek().is_some();
     let moves = hit.iter().flat_map(|hit| behaviour.rules_of(&hit.endpoint.id.0)).any(Rule::moves);

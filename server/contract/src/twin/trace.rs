@@ -128,7 +128,7 @@ impl Trace {
         let mut trace = Self { carriers: Carriers::find(journal), ..Self::default() };
         let mut index = HashMap::new();
         for exchange in journal.exchanges() {
-            let Some(hit) = contract.find(&exchange.request.method, exchange.request.path()) else { continue };
+            let Some(hit) = contract.find_request(&exchange.request) else { continue };
             let endpoint = *index.entry(hit.endpoint.id.0.clone()).or_insert_with(|| {
                 trace.endpoints.push(place(hit.endpoint));
                 trace.endpoints.len() - 1

@@ -46,7 +46,7 @@ pub fn answer_as(
     context: &Context<'_>,
     wish: &Wish,
 ) -> Result<Granted, Refusal> {
-    let hit = contract.find(&request.method, request.path());
+    let hit = contract.find_request(request);
     let endpoint = hit.as_ref().map(|hit| hit.endpoint);
     let params = hit.iter().flat_map(|hit| &hit.parameters).map(|(_, value)| value.clone().into_owned()).collect();
     let call = Call::read(request, params, context.now_ms, &behaviour.carriers);
