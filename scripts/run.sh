@@ -18,7 +18,7 @@ if ! up_to_date; then
     echo "run: building, about 15 minutes on two cores the first time"
     begun=$(mktemp)
     trap 'rm -f "$begun"' EXIT
-    cargo leptos build --release
+    cargo leptos build --release --precompress
     # The page's checksum tells a release page from the one that tests leave in the same place.
     cksum target/site/admin/pkg/understudy.wasm >"$stamp"
     touch -r "$begun" "$stamp"

@@ -103,6 +103,19 @@ NODE_MAJOR=20
 have_node() { [ "$(node --version | sed 's/^v\([0-9]*\).*/\1/')" -ge "$NODE_MAJOR" ] && npm --version >/dev/null; }
 get_node() { apt_install nodejs npm; }
 
+# Swagger UI becomes a part of the page's files. Its package would phone home while it is installed.
+SWAGGER_FILES=(swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css)
+SWAGGER_SITE=$ROOT/app/public/admin/swagger
+have_swagger() { cmp -s "$ROOT/app/swagger/package-lock.json" "$SWAGGER_SITE/swagger-ui.lock.json"; }
+get_swagger() {
+    (
+        cd "$ROOT/app/swagger" && npm ci --ignore-scripts --no-audit --no-fund &&
+            cp "${SWAGGER_FILES[@]/#/node_modules/swagger-ui-dist/}" "$SWAGGER_SITE" &&
+            sed -i '/^\/[/*]# sourceMappingURL=/d' "$SWAGGER_SITE/swagger-ui-bundle.js" "$SWAGGER_SITE/swagger-ui.css" &&
+            cp package-lock.json "$SWAGGER_SITE/swagger-ui.lock.json" && rm -r node_modules
+    )
+}
+
 have_chromium() { find_chromium >/dev/null; }
 get_chromium() { apt_install chromium; }
 
@@ -154,10 +167,11 @@ front_end_steps() {
     step bindgen "wasm-bindgen $WASM_BINDGEN_VERSION" "1 to 3 minutes" \
         "See whether cargo can download crates; or put wasm-bindgen-cli $WASM_BINDGEN_VERSION on the PATH."
     rm -rf "$CACHE/tools-build"
+    step node "Node.js" "about a minute" "Install Node.js $NODE_MAJOR or newer with npm, then make again."
+    step swagger "Swagger UI" "some seconds" "See whether npm can download packages, then make again."
 }
 
 browser_steps() {
-    step node "Node.js" "about a minute" "Install Node.js $NODE_MAJOR or newer with npm, then make again."
     step chromium "Chromium" "about a minute" "Install a Chromium, or set CHROMIUM_PATH to one, then make again."
     step playwright "Playwright" "some seconds" "See whether npm can download packages, then run 'npm ci' in end2end."
 }

@@ -12,8 +12,12 @@ use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
 use serde::{Deserialize, Serialize};
 use understudy_types::{
-    DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, Mode, PluginInfo, Status, TrafficRow,
+    DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, ExchangeDetail, Mode, PluginInfo, Status,
+    TrafficRow, TwinEntity, TwinSave, TwinState,
 };
+
+#[cfg(feature = "ssr")]
+use understudy_types::Filter;
 
 /// An answer that has to wait for something, such as the store.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -40,6 +44,21 @@ pub trait Backend: Send + Sync {
     /// The newest exchanges, newest first.
     fn recent(&self, limit: usize) -> Vec<TrafficRow>;
 
+    /// Exchanges that are wanted, newest first.
+    fn traffic(&self, limit: usize, wanted: &dyn Fn(&TrafficRow) -> bool) -> Vec<TrafficRow>;
+
+    fn exchange(&self, id: u64) -> Option<ExchangeDetail>;
+
+    fn twin_state(&self) -> TwinState;
+
+    /// Rows of a collection behind `cursor`, and where the next page begins.
+    fn twin_rows(&self, collection: &str, cursor: Option<&str>) -> Option<(Vec<TwinEntity>, Option<String>)>;
+
+    fn twin_saves(&self) -> Later<'_, Result<Vec<TwinSave>, ErrorDetail>>;
+
+    /// `action` is `reset`, or `save`, `load` or `remove` with a name.
+    fn change_twin(&self, action: String, name: String) -> Later<'_, Result<(), ErrorDetail>>;
+
     /// Alerts of the watchdog, newest first.
     fn drift_alerts(&self, unresolved_only: bool) -> DriftAlerts;
 
@@ -59,6 +78,12 @@ pub type SharedBackend = Arc<dyn Backend>;
 
 /// Rows that a page starts with; the feed brings the rest.
 pub const FIRST_ROWS: usize = 100;
+/// Rows that the traffic screen asks for; the list goes on from there.
+#[cfg(feature = "ssr")]
+const TRAFFIC_ROWS: usize = 500;
+/// More rows than this nobody keeps in sight.
+#[cfg(feature = "ssr")]
+const MAX_PINS: usize = 50;
 /// Longer than any id of ours.
 #[cfg(feature = "ssr")]
 const MAX_ID_BYTES: usize = 512;
@@ -105,6 +130,64 @@ pub async fn endpoint(id: String) -> Result<Option<EndpointDetail>, ServerFnErro
         return Err(ServerFnError::new(format!("an endpoint's id has at most {MAX_ID_BYTES} bytes")));
     }
     Ok(backend()?.endpoint(&id))
+}
+
+/// What the traffic screen shows beside the feed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrafficView {
+    /// Newest first.
+    pub rows: Vec<TrafficRow>,
+    pub pinned: Vec<TrafficRow>,
+    /// Why the filter cannot be read; then it lets everything through.
+    pub mistake: Option<String>,
+}
+
+#[server(prefix = "/admin/fn", endpoint = "traffic", input = GetUrl)]
+pub async fn load_traffic(filter: String, pins: String) -> Result<TrafficView, ServerFnError> {
+    let backend = backend()?;
+    let (filter, mistake) = match Filter::parse(&filter) {
+        Ok(filter) => (filter, None),
+        Err(error) => (Filter::default(), Some(error.to_string())),
+    };
+    let pins: Vec<u64> = pins.split(',').take(MAX_PINS).filter_map(|id| id.parse().ok()).collect();
+    Ok(TrafficView {
+        rows: backend.traffic(TRAFFIC_ROWS, &|row| filter.fits(row)),
+        pinned: if pins.is_empty() { Vec::new() } else { backend.traffic(MAX_PINS, &|row| pins.contains(&row.id)) },
+        mistake,
+    })
+}
+
+#[server(prefix = "/admin/fn", endpoint = "exchange", input = GetUrl)]
+pub async fn load_exchange(id: u64) -> Result<Option<ExchangeDetail>, ServerFnError> {
+    Ok(backend()?.exchange(id))
+}
+
+/// Everything the twin screen shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TwinView {
+    pub state: TwinState,
+    pub saves: Vec<TwinSave>,
+    /// Of the collection that is open: none when there is no such one.
+    pub rows: Option<Vec<TwinEntity>>,
+    pub next: Option<String>,
+}
+
+#[server(prefix = "/admin/fn", endpoint = "twin", input = GetUrl)]
+pub async fn load_twin(collection: String, cursor: String) -> Result<TwinView, ServerFnError> {
+    if collection.len() > MAX_ID_BYTES || cursor.len() > MAX_ID_BYTES {
+        return Err(ServerFnError::new(format!("a collection and a key have at most {MAX_ID_BYTES} bytes")));
+    }
+    let backend = backend()?;
+    let cursor = Some(cursor.as_str()).filter(|cursor| !cursor.is_empty());
+    let (rows, next) = backend.twin_rows(&collection, cursor).map_or((None, None), |(rows, next)| (Some(rows), next));
+    let saves = backend.twin_saves().await.map_err(|error| ServerFnError::new(error.message))?;
+    Ok(TwinView { state: backend.twin_state(), saves, rows, next })
+}
+
+#[server(prefix = "/admin/fn", endpoint = "change-twin")]
+pub async fn change_twin(action: String, name: Option<String>) -> Result<(), ServerFnError> {
+    let changed = backend()?.change_twin(action, name.unwrap_or_default()).await;
+    changed.map_err(|error| ServerFnError::new(error.message))
 }
 
 #[server(prefix = "/admin/fn", endpoint = "plugins", input = GetUrl)]

@@ -19,7 +19,7 @@ pub(crate) fn send(options: &LeptosOptions) {
     };
     let policy = format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
-         connect-src 'self'{reload}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+         connect-src 'self'{reload}; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     );
     let headers: [(HeaderName, HeaderValue); 3] = [
         (CONTENT_SECURITY_POLICY, HeaderValue::try_from(policy).expect("a nonce is base64")),

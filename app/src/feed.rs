@@ -1,16 +1,19 @@
 //! The rows of the live traffic table, and those that wait while someone reads.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
 use understudy_types::TrafficRow;
 
 /// More than this nobody scrolls back through; the server keeps the rest.
-pub const KEPT_ROWS: usize = 100;
+pub const KEPT_ROWS: usize = 2000;
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Feed {
     /// Newest first.
-    rows: Vec<TrafficRow>,
+    rows: VecDeque<Arc<TrafficRow>>,
     /// What came since the pause began, oldest first.
-    held: Vec<TrafficRow>,
+    held: VecDeque<Arc<TrafficRow>>,
     paused: bool,
     /// Exchanges since the pause began: `held` has the newest of them.
     waiting: u64,
@@ -21,14 +24,13 @@ pub struct Feed {
 impl Feed {
     #[must_use]
     pub fn new(newest_first: Vec<TrafficRow>) -> Self {
-        let mut rows = newest_first;
-        rows.truncate(KEPT_ROWS);
+        let rows = newest_first.into_iter().take(KEPT_ROWS).map(Arc::new).collect();
         Self { rows, ..Self::default() }
     }
 
     #[must_use]
-    pub fn rows(&self) -> &[TrafficRow] {
-        &self.rows
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &Arc<TrafficRow>> + Clone {
+        self.rows.iter()
     }
 
     /// Exchanges that are not shown because the feed is paused.
@@ -62,7 +64,7 @@ impl Feed {
     /// `rows` may repeat what is known: a new connection starts with the newest rows.
     pub fn push(&mut self, rows: Vec<TrafficRow>, skipped: u64) {
         self.unlisted += skipped;
-        let fresh: Vec<_> = rows.into_iter().filter(|row| !self.knows(row.id)).collect();
+        let fresh: Vec<_> = rows.into_iter().filter(|row| !self.knows(row.id)).map(Arc::new).collect();
         if !self.paused {
             fresh.into_iter().for_each(|row| self.show(row));
             return;
@@ -74,7 +76,7 @@ impl Feed {
     }
 
     /// Exchanges end in another order than they began in: each finds its place from the newest end.
-    fn show(&mut self, row: TrafficRow) {
+    fn show(&mut self, row: Arc<TrafficRow>) {
         let place = self.rows.iter().position(|other| other.id < row.id).unwrap_or(self.rows.len());
         self.rows.insert(place, row);
         self.rows.truncate(KEPT_ROWS);
@@ -83,6 +85,26 @@ impl Feed {
     fn knows(&self, id: u64) -> bool {
         self.rows.iter().chain(&self.held).any(|row| row.id == id)
     }
+}
+
+/// Rows of the feed and older ones that the server had, newest first, each once.
+#[must_use]
+pub fn merged<'a>(
+    live: impl Iterator<Item = &'a Arc<TrafficRow>>,
+    older: &[Arc<TrafficRow>],
+    fits: impl Fn(&TrafficRow) -> bool,
+) -> Vec<Arc<TrafficRow>> {
+    let mut older = older.iter().peekable();
+    let mut rows = Vec::new();
+    for row in live.filter(|row| fits(row)) {
+        while let Some(before) = older.next_if(|before| before.id > row.id) {
+            rows.push(Arc::clone(before));
+        }
+        older.next_if(|same| same.id == row.id);
+        rows.push(Arc::clone(row));
+    }
+    rows.extend(older.cloned());
+    rows
 }
 
 #[cfg(test)]
@@ -112,7 +134,7 @@ mod tests {
     }
 
     fn ids(feed: &Feed) -> Vec<u64> {
-        feed.rows().iter().map(|row| row.id).collect()
+        feed.rows().map(|row| row.id).collect()
     }
 
     #[test]
@@ -141,11 +163,22 @@ mod tests {
 
     #[test]
     fn it_never_grows_past_its_bound() {
-        let mut feed = Feed::new(rows((0..300).rev()));
+        let mut feed = Feed::new(rows((0..3000).rev()));
         feed.pause();
-        feed.push(rows(300..900), 0);
-        assert_eq!((feed.rows().len(), feed.held.len(), feed.waiting()), (KEPT_ROWS, KEPT_ROWS, 600));
+        feed.push(rows(3000..6000), 0);
+        assert_eq!((feed.rows().len(), feed.held.len(), feed.waiting()), (KEPT_ROWS, KEPT_ROWS, 3000));
         feed.resume();
-        assert_eq!((feed.rows().len(), feed.rows()[0].id), (KEPT_ROWS, 899));
+        assert_eq!((feed.rows().len(), feed.rows[0].id), (KEPT_ROWS, 5999));
+    }
+
+    #[test]
+    fn older_rows_take_their_places_between_live_ones() {
+        let feed = Feed::new(rows([9, 7, 5]));
+        let older: Vec<_> = rows([8, 7, 4, 3]).into_iter().map(Arc::new).collect();
+        let ids = |fits: fn(&TrafficRow) -> bool| -> Vec<u64> {
+            merged(feed.rows(), &older, fits).iter().map(|row| row.id).collect()
+        };
+        assert_eq!(ids(|_| true), [9, 8, 7, 5, 4, 3]);
+        assert_eq!(ids(|row| row.id != 9), [8, 7, 5, 4, 3]);
     }
 }

@@ -7,8 +7,10 @@
 // Views are types as deep as the page.
 #![recursion_limit = "256"]
 
+pub mod address;
 pub mod backend;
 pub mod components;
+pub mod curl;
 #[cfg(feature = "ssr")]
 mod document;
 pub mod feed;
@@ -24,7 +26,9 @@ use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use components::Frame;
-use pages::{AlertPage, Deck, Drift, EndpointPage, Explorer, Lost, NoAlertOpen, NothingOpen, Plugins};
+use pages::{
+    AlertPage, Deck, Docs, Drift, EndpointPage, Explorer, Lost, NoAlertOpen, NothingOpen, Plugins, Traffic, Twin,
+};
 
 /// The document around the page. Only the server writes it.
 #[cfg(feature = "ssr")]
@@ -64,6 +68,7 @@ pub fn App() -> impl IntoView {
             <Frame>
                 <Routes fallback=|| view! { <Lost/> }>
                     <Route path=path!("/") view=Deck ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/traffic") view=Traffic ssr=SsrMode::Async/>
                     <ParentRoute path=path!("/admin/explorer") view=Explorer ssr=SsrMode::Async>
                         <Route path=path!("") view=NothingOpen/>
                         <Route path=path!(":id") view=EndpointPage/>
@@ -72,6 +77,8 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("") view=NoAlertOpen/>
                         <Route path=path!(":id") view=AlertPage/>
                     </ParentRoute>
+                    <Route path=path!("/admin/docs") view=Docs ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/twin") view=Twin ssr=SsrMode::Async/>
                     <Route path=path!("/admin/plugins") view=Plugins ssr=SsrMode::Async/>
                 </Routes>
             </Frame>

@@ -17,6 +17,7 @@ use understudy_policy::Limits;
 
 use crate::config::{Config, Mistake, Mistakes, TargetUrl};
 use crate::control;
+use crate::exchanges::Exchanges;
 use crate::handles::Handles;
 use crate::learner::{Intake, Knowledge, Learner, mine};
 use crate::listen::{self, Role, Site, Workers, tls};
@@ -356,6 +357,7 @@ fn build(
         budget,
         stats,
         traffic,
+        exchanges: Exchanges::default(),
         messages: Messages::default(),
         outbox: Outbox::new(project.outbox),
         shadow,

@@ -11,6 +11,7 @@ mod outbox;
 mod plugins;
 mod present;
 mod rules;
+mod traffic;
 mod twin;
 
 use std::net::SocketAddr;
@@ -59,7 +60,9 @@ pub fn build(handles: &Arc<Handles>, address: SocketAddr) -> (Router, Arc<Feed>)
         .route("/admin/rules", get(rules::list).post(rules::add))
         .route("/admin/rules/{id}", delete(rules::remove))
         .route("/admin/openapi.json", get(api::openapi))
-        .route("/admin/traffic", get(api::traffic))
+        .route("/admin/openapi.yaml", get(api::openapi_yaml))
+        .route("/admin/traffic", get(traffic::page))
+        .route("/admin/traffic.har", get(traffic::recording))
         .route("/admin/drift-alerts", get(drift::alerts))
         .route("/admin/drift-alerts/{id}", get(drift::alert))
         .route("/admin/drift-alerts/{id}/resolve", post(drift::resolve))
@@ -71,7 +74,7 @@ pub fn build(handles: &Arc<Handles>, address: SocketAddr) -> (Router, Arc<Feed>)
         .route("/admin/consumers", get(drift::consumers).put(drift::set_consumers))
         .route("/admin/webhooks", get(drift::webhooks).put(drift::set_webhooks))
         .route("/admin/webhooks/test", post(drift::test_webhooks))
-        .route("/admin/traffic/{id}", get(api::exchange))
+        .route("/admin/traffic/{id}", get(traffic::exchange))
         .route("/admin/fidelity", get(fidelity::get).delete(fidelity::clear))
         .route("/admin/outbox", get(outbox::list).delete(outbox::drop_all))
         .route("/admin/outbox/replay", post(outbox::replay_all))

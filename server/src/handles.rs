@@ -15,6 +15,7 @@ use understudy_policy::Mode;
 use understudy_types as types;
 
 use crate::config::{Config, TargetUrl};
+use crate::exchanges::Exchanges;
 use crate::learner::Intake;
 use crate::messages::Messages;
 use crate::outbox::Outbox;
@@ -51,6 +52,7 @@ pub struct Handles {
     pub budget: Arc<Budget>,
     pub stats: Arc<Stats>,
     pub traffic: Arc<Traffic>,
+    pub exchanges: Exchanges,
     pub messages: Messages,
     /// Writes that the twin answered in the API's place.
     pub outbox: Outbox,

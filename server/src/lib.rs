@@ -4,6 +4,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod exchanges;
 pub mod handles;
 pub mod learner;
 pub mod listen;

@@ -53,11 +53,11 @@ impl Traffic {
         (std::mem::take(&mut rows.fresh).into(), std::mem::take(&mut rows.skipped))
     }
 
-    /// Newest first, older than `before`.
+    /// Newest first, older than `before`, of those that are wanted.
     #[must_use]
-    pub fn page(&self, before: Option<u64>, limit: usize) -> Vec<TrafficRow> {
+    pub fn page(&self, before: Option<u64>, limit: usize, wanted: impl Fn(&TrafficRow) -> bool) -> Vec<TrafficRow> {
         let rows = self.lock();
-        let older = rows.all.iter().rev().filter(|row| before.is_none_or(|before| row.id < before));
+        let older = rows.all.iter().rev().filter(|row| before.is_none_or(|before| row.id < before) && wanted(row));
         older.take(limit).cloned().collect()
     }
 
@@ -98,7 +98,7 @@ mod tests {
         for id in [3, 2, 5, 4] {
             traffic.push(row(id));
         }
-        let ids = |before, limit| traffic.page(before, limit).iter().map(|row| row.id).collect::<Vec<_>>();
+        let ids = |before, limit| traffic.page(before, limit, |_| true).iter().map(|row| row.id).collect::<Vec<_>>();
         assert_eq!(ids(None, 2), [5, 4]);
         assert_eq!(ids(Some(4), 10), [3, 2, 1]);
     }

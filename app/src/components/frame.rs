@@ -3,15 +3,18 @@
 use leptos::prelude::*;
 use leptos_router::components::A;
 
-use super::{HealthDot, ModeSwitch, ThemeToggle};
+use super::{HealthDot, Keys, ModeSwitch, ThemeToggle};
 use crate::format;
 use crate::live::{Connection, Live};
 
 /// A page of the rail: its address, its name, its icon as an SVG path in a square of 16.
-const PAGES: [(&str, &str, &str); 4] = [
+pub(super) const PAGES: [(&str, &str, &str); 7] = [
     ("/", "Deck", "M2 2h12v5H2zM2 9h5v5H2zM9 9h5v5H9z"),
+    ("/admin/traffic", "Traffic", "M2 3h12v2H2zM2 7h8v2H2zM2 11h10v2H2z"),
     ("/admin/explorer", "Explorer", "M2 2h4v3H5v2h4V6h5v4H9V8.5H5V12h4v-1h5v4H9v-1.500H3.500V5H2z"),
+    ("/admin/docs", "Docs", "M3 1h7l3 3v11H3zM5 6v1.500h6V6zM5 9v1.500h6V9z"),
     ("/admin/drift", "Drift", "M8 1l7 13H1zM7.250 6v4h1.500V6zM7.250 11v1.500h1.500V11z"),
+    ("/admin/twin", "Twin", "M8 1l7 7l-7 7l-7-7zM8 4L4 8l4 4l4-4z"),
     ("/admin/plugins", "Plugins", "M5 1h2v3h2V1h2v3h2v4a4 4 0 0 1-4 4v3H7v-3a4 4 0 0 1-4-4V4h2z"),
 ];
 
@@ -26,6 +29,7 @@ pub fn Frame(children: Children) -> impl IntoView {
             </header>
             <main id="screen" class="screen" tabindex="-1">{children()}</main>
         </div>
+        <Keys/>
     }
 }
 

@@ -1,17 +1,23 @@
 //! The live traffic table: newest first, standing still while someone reads.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use understudy_types::TrafficRow;
 
 use super::glyph::{SourceMark, source_class};
 use super::template::{Template, segments_of};
+use crate::address::TrafficAddress;
 use crate::format;
 use crate::live::Live;
+
+/// Rows on the Deck; the traffic screen has them all.
+const ROWS: usize = 50;
 
 #[component]
 pub fn TrafficTable() -> impl IntoView {
     let live = expect_context::<Live>();
-    let rows = Memo::new(move |_| live.feed.with(|feed| feed.rows().to_vec()));
+    let rows = Memo::new(move |_| live.feed.with(|feed| feed.rows().take(ROWS).cloned().collect::<Vec<_>>()));
     let pause = move || live.feed.update(|feed| feed.pause());
     let resume = move || live.feed.update(|feed| feed.resume());
     view! {
@@ -44,8 +50,9 @@ pub fn TrafficTable() -> impl IntoView {
     }
 }
 
+/// Whether the feed stands still, and what passed meanwhile.
 #[component]
-fn FeedState() -> impl IntoView {
+pub fn FeedState() -> impl IntoView {
     let live = expect_context::<Live>();
     let words = move || {
         live.feed.with(|feed| match (feed.is_paused(), feed.waiting()) {
@@ -61,15 +68,17 @@ fn FeedState() -> impl IntoView {
 }
 
 #[component]
-fn Row(row: TrafficRow) -> impl IntoView {
+fn Row(row: Arc<TrafficRow>) -> impl IntoView {
     let live = expect_context::<Live>();
+    let row = TrafficRow::clone(&row);
+    let address = TrafficAddress::default().opening(Some(row.id)).url();
     let at_ms = row.at_ms;
     let reason = row.reason.clone();
     view! {
         <tr class=format!("row {}", source_class(row.source)) data-id=row.id.to_string()>
             <td><SourceMark source=row.source/></td>
             <td class="method">{row.method}</td>
-            <td class="target" title=row.target.clone()>{row.target.clone()}</td>
+            <td class="target" title=row.target.clone()><a href=address>{row.target.clone()}</a></td>
             <td class="wide">{row.template.map(|template| view! { <Template segments=segments_of(&template)/> })}</td>
             <td><StatusMark status=row.status/></td>
             <td class="number" title=format!("{} µs", format::exact(row.duration_us))>{format::duration_us(row.duration_us)}</td>

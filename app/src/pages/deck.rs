@@ -31,7 +31,7 @@ pub fn Deck() -> impl IntoView {
 fn Board() -> impl IntoView {
     let live = expect_context::<Live>();
     let is_empty = Memo::new(move |_| {
-        live.feed.with(|feed| feed.rows().is_empty()) && live.status.with(|status| status.counters.requests == 0)
+        live.feed.with(|feed| feed.rows().len() == 0) && live.status.with(|status| status.counters.requests == 0)
     });
     view! {
         <div class="deck">

@@ -4,6 +4,7 @@
 //! durations say their unit in their name.
 
 mod drift;
+mod filter;
 mod twin;
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,11 @@ pub use drift::{
     BaselineVersion, Baselines, DriftAlert, DriftAlerts, DriftFinding, DriftPoint, DriftSample, DriftStats, DriftStep,
     DriftSummary, Webhook,
 };
-pub use twin::{Latency, LatencyMode, Override, PinnedAnswer, TwinExample, TwinSave, TwinSettings};
+pub use filter::{Filter, FilterError};
+pub use twin::{
+    Latency, LatencyMode, Override, PinnedAnswer, TwinCollection, TwinEntity, TwinExample, TwinSave, TwinSettings,
+    TwinState,
+};
 
 /// Who answers the app (a project's setting).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -143,10 +148,42 @@ pub struct TrafficRow {
 pub struct ExchangeDetail {
     /// `None` while the exchange goes on: it gets its row when it ends.
     pub row: Option<TrafficRow>,
+    /// The id of the endpoint that the contract has for it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// From request head to response head, in microseconds; the row has the time to the last byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_us: Option<u64>,
+    /// What was sent and what came back, after redaction, while the exchange is remembered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<MessageDetail>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<MessageDetail>,
     /// What was said in it, oldest first, when it is a WebSocket or a stream of events.
     pub messages: Vec<StreamMessage>,
     /// Older messages that are no longer shown, and those that there was no room for.
     pub skipped_messages: u64,
+}
+
+/// Header fields and body of a request or a response.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MessageDetail {
+    /// Names in lower case, in the order in which they came; fields of one name side by side.
+    pub headers: Vec<(String, String)>,
+    /// Bytes of the body as it was kept, its content coding undone.
+    pub bytes: u64,
+    /// There was more than is kept, or than is shown.
+    pub truncated: bool,
+    /// The body, when it is text.
+    pub text: Option<String>,
+}
+
+impl MessageDetail {
+    /// The first value of a field; `name` in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// One message of a WebSocket, or one server-sent event.

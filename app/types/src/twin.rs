@@ -86,6 +86,36 @@ pub struct TwinExample {
     pub body: Value,
 }
 
+/// `GET /admin/twin/state`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TwinState {
+    /// What everything drawn depends on; a text, because it has 64 bits.
+    pub seed: String,
+    pub now_ms: u64,
+    pub collections: Vec<TwinCollection>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TwinCollection {
+    pub name: String,
+    /// The field that identifies a row; empty for what there is one of.
+    pub key: String,
+    pub rows: usize,
+    /// Rows that the twin itself wrote or deleted.
+    pub changed: usize,
+}
+
+/// One row of `GET /admin/twin/state?collection=…`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TwinEntity {
+    pub key: String,
+    pub fields: serde_json::Map<String, Value>,
+    /// Embedded rows by field, as `collection/key`; lists of them as arrays.
+    pub refs: serde_json::Map<String, Value>,
+    /// Written by the twin.
+    pub changed: bool,
+}
+
 /// A row of `GET /admin/twin/saves`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TwinSave {

@@ -5,18 +5,16 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use serde::{Deserialize, Serialize};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use understudy_contract::openapi;
-use understudy_types::{EndpointDetail, EndpointSummary, ExchangeDetail, ModeChange, Status, TrafficRow};
+use understudy_types::{EndpointDetail, EndpointSummary, ModeChange, Status};
 
 use super::error::ApiError;
 use super::present;
 use crate::handles::Handles;
-
-/// Rows of a page, when nobody says otherwise and at most.
-const PAGE: usize = 100;
-const PAGE_MAX: usize = 1000;
 
 pub(super) async fn status(State(handles): State<Arc<Handles>>) -> Json<Status> {
     Json(handles.status())
@@ -58,8 +56,22 @@ pub(super) async fn openapi(
     State(handles): State<Arc<Handles>>,
     Query(query): Query<OpenapiQuery>,
 ) -> Result<Json<Value>, ApiError> {
+    document(&handles, query).map(Json)
+}
+
+/// The same document in the other notation.
+pub(super) async fn openapi_yaml(
+    State(handles): State<Arc<Handles>>,
+    Query(query): Query<OpenapiQuery>,
+) -> Result<impl IntoResponse, ApiError> {
+    let text =
+        serde_saphyr::to_string(&document(&handles, query)?).map_err(|error| ApiError::Broken(error.to_string()))?;
+    Ok(([(CONTENT_TYPE, "application/yaml")], text))
+}
+
+fn document(handles: &Handles, query: OpenapiQuery) -> Result<Value, ApiError> {
     if let Some(version) = query.version {
-        return super::drift::document(&handles, version).map(Json);
+        return super::drift::document(handles, version);
     }
     let evidence = match query.evidence.as_deref() {
         None | Some("true") => true,
@@ -70,47 +82,7 @@ pub(super) async fn openapi(
     };
     let title = handles.config.project.rsplit_once('.').map_or(handles.config.project.as_str(), |(name, _)| name);
     let options = openapi::Options { title: title.into(), servers: vec![handles.target.to_string()], evidence };
-    Ok(Json(openapi::document(&handles.snapshot.load().contract, &options)))
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct TrafficQuery {
-    before: Option<String>,
-    limit: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct TrafficPage {
-    /// Newest first.
-    items: Vec<TrafficRow>,
-    /// For `?before=`, when there is more.
-    next: Option<String>,
-}
-
-pub(super) async fn traffic(
-    State(handles): State<Arc<Handles>>,
-    Query(query): Query<TrafficQuery>,
-) -> Result<Json<TrafficPage>, ApiError> {
-    let before = query.before.map(|text| number("before", text, "the `next` of an earlier page")).transpose()?;
-    let limit = query.limit.map(|text| number("limit", text, "a number from 1 to 1000")).transpose()?;
-    let limit = limit.map_or(PAGE, |limit| usize::try_from(limit).unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX));
-    let items = handles.traffic.page(before, limit);
-    let next = (items.len() == limit).then(|| items.last().map(|row| row.id.to_string())).flatten();
-    Ok(Json(TrafficPage { items, next }))
-}
-
-/// One exchange, and what was said in it when it is one that goes on.
-pub(super) async fn exchange(
-    State(handles): State<Arc<Handles>>,
-    Path(id): Path<String>,
-) -> Result<Json<ExchangeDetail>, ApiError> {
-    let id = number("id", id, "the number of an exchange")?;
-    let (row, stream) = (handles.traffic.find(id), handles.messages.of(id));
-    if row.is_none() && stream.is_none() {
-        return Err(ApiError::UnknownExchange(id));
-    }
-    let stream = stream.unwrap_or_default();
-    Ok(Json(ExchangeDetail { row, messages: stream.messages.into(), skipped_messages: stream.skipped }))
+    Ok(openapi::document(&handles.snapshot.load().contract, &options))
 }
 
 pub(super) fn number(name: &'static str, text: String, expected: &'static str) -> Result<u64, ApiError> {

@@ -19,7 +19,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use understudy_app::backend::{Backend, Later, SharedBackend};
 use understudy_app::{App, shell};
 use understudy_types::{
-    DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, Mode, PluginInfo, Status, TrafficRow,
+    DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, ExchangeDetail, Mode, PluginInfo, Status,
+    TrafficRow, TwinEntity, TwinSave, TwinState,
 };
 
 use super::error::{ApiError, unknown_path};
@@ -31,12 +32,18 @@ use crate::listen::accepts_page;
 const OPTIONS_FILE: &str = "Leptos.toml";
 const OUTPUT_NAME: &str = "understudy";
 const PACKAGE_DIR: &str = "admin/pkg";
+/// Rows of one of the twin's collections on a page.
+const TWIN_ROWS: usize = 50;
 /// Alerts that the page lists.
 const ALERTS: usize = 200;
 const SITE_ROOT: &str = "target/site";
 
+/// What a file of ours may do when it is opened as a page.
+const FILE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+
 /// Pages whose address is also one of the admin API.
-const SHARED: [&str; 1] = ["/admin/plugins"];
+const SHARED: [&str; 2] = ["/admin/plugins", "/admin/traffic"];
 
 /// Gives browsers that navigate the page and everybody else the data, where both have the same address.
 pub(super) async fn page_or_data(State(pages): State<Router>, req: Request, next: Next) -> Response {
@@ -50,12 +57,11 @@ pub(super) async fn page_or_data(State(pages): State<Router>, req: Request, next
 /// the pages that share their address.
 pub(super) fn router(handles: &Arc<Handles>) -> (Router, Router) {
     let options = options();
-    let files = ServeDir::new(&*options.site_root)
-        .append_index_html_on_directories(false)
-        .precompressed_br()
-        .precompressed_gzip()
-        .call_fallback_on_method_not_allowed(true)
-        .fallback(axum::routing::any(unknown_path));
+    let mut files = ServeDir::new(&*options.site_root).append_index_html_on_directories(false);
+    if are_current(&Path::new(&*options.site_root).join(&*options.site_pkg_dir)) {
+        files = files.precompressed_br().precompressed_gzip();
+    }
+    let files = files.call_fallback_on_method_not_allowed(true).fallback(axum::routing::any(unknown_path));
     let backend: SharedBackend = Arc::new(Deck(Arc::clone(handles)));
     let context = move || provide_context(Arc::clone(&backend));
     let document = {
@@ -65,6 +71,10 @@ pub(super) fn router(handles: &Arc<Handles>) -> (Router, Router) {
     // The names of the files stay the same from one build to the next, so a browser has to ask.
     let revalidate =
         SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // Swagger UI stands in a frame of the page, and nothing else of ours frames anything.
+    let policy =
+        SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(FILE_POLICY));
+    let files = tower::Layer::layer(&policy, files);
     let (shared, own) = generate_route_list(App).into_iter().partition(|route| SHARED.contains(&route.path()));
     let pages = |routes| {
         Router::new()
@@ -91,6 +101,16 @@ fn options() -> LeptosOptions {
         options.site_root = found.to_string_lossy().into();
     }
     options
+}
+
+/// A build that compresses nothing leaves what an earlier one compressed beside newer files.
+fn are_current(dir: &Path) -> bool {
+    let modified = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
+    let Ok(entries) = dir.read_dir() else { return true };
+    entries.flatten().map(|entry| entry.path()).all(|path| {
+        let is_compressed = path.extension().is_some_and(|ending| ending == "br" || ending == "gz");
+        !is_compressed || modified(&path) >= modified(&path.with_extension(""))
+    })
 }
 
 /// `site` beside the program or one folder up, as it lies in a build folder.
@@ -141,7 +161,31 @@ impl Backend for Deck {
     }
 
     fn recent(&self, limit: usize) -> Vec<TrafficRow> {
-        self.0.traffic.page(None, limit)
+        self.0.traffic.page(None, limit, |_| true)
+    }
+
+    fn traffic(&self, limit: usize, wanted: &dyn Fn(&TrafficRow) -> bool) -> Vec<TrafficRow> {
+        self.0.traffic.page(None, limit, wanted)
+    }
+
+    fn exchange(&self, id: u64) -> Option<ExchangeDetail> {
+        super::traffic::detail(&self.0, id)
+    }
+
+    fn twin_state(&self) -> TwinState {
+        super::twin::collections(&self.0)
+    }
+
+    fn twin_rows(&self, collection: &str, cursor: Option<&str>) -> Option<(Vec<TwinEntity>, Option<String>)> {
+        super::twin::entities(&self.0, collection, cursor, TWIN_ROWS)
+    }
+
+    fn twin_saves(&self) -> Later<'_, Result<Vec<TwinSave>, ErrorDetail>> {
+        Box::pin(async move { self.0.store.twin_saves().await.map_err(|error| ApiError::from(error).detail()) })
+    }
+
+    fn change_twin(&self, action: String, name: String) -> Later<'_, Result<(), ErrorDetail>> {
+        Box::pin(async move { super::twin::change(&self.0, &action, name).await.map_err(|error| error.detail()) })
     }
 
     fn drift_alerts(&self, unresolved_only: bool) -> DriftAlerts {
@@ -162,5 +206,27 @@ impl Backend for Deck {
     /// Under one address the page's own is right, in the words of whoever opened it.
     fn api_url(&self) -> Option<String> {
         self.0.config.admin.map(|_| format!("http://{}", self.0.config.listen))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn what_was_compressed_before_the_last_build_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let now = SystemTime::now();
+        let write =
+            |name: &str, at| File::create(dir.path().join(name)).and_then(|file| file.set_modified(at)).unwrap();
+        write("a.wasm", now);
+        assert!(are_current(dir.path()));
+        write("a.wasm.br", now + Duration::from_secs(1));
+        assert!(are_current(dir.path()));
+        write("a.wasm", now + Duration::from_secs(2));
+        assert!(!are_current(dir.path()));
     }
 }

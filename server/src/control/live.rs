@@ -85,7 +85,7 @@ pub(super) async fn connect(State(control): State<Control>, upgrade: WebSocketUp
 
 async fn show(control: Control, mut socket: WebSocket) {
     let mut ticks = control.feed.ticks.subscribe();
-    let mut rows = control.handles.traffic.page(None, FIRST_ROWS);
+    let mut rows = control.handles.traffic.page(None, FIRST_ROWS, |_| true);
     rows.reverse();
     let first = text(&tick(control.handles.status(), rows, 0));
     // Handles are not kept: a viewer must not hold a project open.

@@ -1,11 +1,10 @@
 //! From the contract's types to those the browser knows.
 
-use serde_json::{Value, json};
 use understudy_contract::twin;
 use understudy_contract::view::{self, BodyView, FieldView, ParameterView, ResponseView};
 use understudy_types::{
     AuthCarrier, BodySchema, EndpointBehaviour, EndpointDetail, EndpointSummary, Field, Paging, Parameter, Rate,
-    RateBucket, ResponseSchema, Segment, Sizes, StatusBehaviour, StatusCount, ValueCount,
+    RateBucket, ResponseSchema, Segment, Sizes, StatusBehaviour, StatusCount, TwinCollection, TwinEntity, ValueCount,
 };
 
 use crate::shadow::Record;
@@ -40,14 +39,14 @@ pub(super) fn detail(endpoint: &view::Endpoint, record: Option<&Record>) -> Endp
     }
 }
 
-pub(super) fn collection(collection: twin::Collection) -> Value {
+pub(super) fn collection(collection: twin::Collection) -> TwinCollection {
     let twin::Collection { name, key, rows, changed } = collection;
-    json!({ "name": name, "key": key, "rows": rows, "changed": changed })
+    TwinCollection { name, key, rows, changed }
 }
 
-pub(super) fn entity(entity: twin::Entity) -> Value {
+pub(super) fn entity(entity: twin::Entity) -> TwinEntity {
     let twin::Entity { key, fields, refs, changed } = entity;
-    json!({ "key": key, "fields": fields, "refs": refs, "changed": changed })
+    TwinEntity { key, fields, refs, changed }
 }
 
 fn segment(segment: &view::Segment) -> Segment {

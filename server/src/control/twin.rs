@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use understudy_contract::twin;
-use understudy_types::{EndpointDetail, Override, TwinExample, TwinSave, TwinSettings};
+use understudy_types::{EndpointDetail, Override, TwinEntity, TwinExample, TwinSave, TwinSettings, TwinState};
 
 use super::error::ApiError;
 use super::rules::{self, PreviewQuery};
@@ -41,24 +41,34 @@ pub(super) async fn state(
     State(handles): State<Arc<Handles>>,
     Query(query): Query<StateQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    let (state, behaviour) = handles.twin_state();
-    let Some(name) = query.collection else {
-        let collections: Vec<Value> = state.collections(&behaviour).into_iter().map(present::collection).collect();
-        let seed = handles.snapshot.load().twin.settings.seed.unwrap_or(handles.seed);
-        return Ok(Json(json!({
-            // A number of 64 bits is more than JSON numbers carry in a browser.
-            "seed": seed.to_string(),
-            "now_ms": crate::twin::now_ms(),
-            "collections": collections,
-        })));
-    };
+    let Some(name) = query.collection else { return Ok(Json(json!(collections(&handles)))) };
     let limit = query.limit.map(|text| api::number("limit", text, "a number from 1 to 1000")).transpose()?;
     let limit = limit.map_or(PAGE, |limit| usize::try_from(limit).unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX));
-    let rows = state.entities(&behaviour, &name, query.cursor.as_deref(), limit);
-    let (items, more) = rows.ok_or_else(|| ApiError::UnknownCollection(name.clone()))?;
-    let next = items.last().filter(|_| more).map(|row| row.key.clone());
-    let items: Vec<Value> = items.into_iter().map(present::entity).collect();
+    let rows = entities(&handles, &name, query.cursor.as_deref(), limit);
+    let (items, next) = rows.ok_or_else(|| ApiError::UnknownCollection(name.clone()))?;
     Ok(Json(json!({ "collection": name, "items": items, "next": next })))
+}
+
+pub(super) fn collections(handles: &Handles) -> TwinState {
+    let (state, behaviour) = handles.twin_state();
+    TwinState {
+        seed: handles.snapshot.load().twin.settings.seed.unwrap_or(handles.seed).to_string(),
+        now_ms: crate::twin::now_ms(),
+        collections: state.collections(&behaviour).into_iter().map(present::collection).collect(),
+    }
+}
+
+/// The rows of one collection, and where the next page begins.
+pub(super) fn entities(
+    handles: &Handles,
+    name: &str,
+    cursor: Option<&str>,
+    limit: usize,
+) -> Option<(Vec<TwinEntity>, Option<String>)> {
+    let (state, behaviour) = handles.twin_state();
+    let (items, more) = state.entities(&behaviour, name, cursor, limit)?;
+    let next = items.last().filter(|_| more).map(|row| row.key.clone());
+    Some((items.into_iter().map(present::entity).collect(), next))
 }
 
 pub(super) async fn reset(State(handles): State<Arc<Handles>>) -> Json<Value> {
@@ -74,6 +84,10 @@ struct Named {
 
 fn name(body: &[u8]) -> Result<String, ApiError> {
     let Named { name } = read(body, "{\"name\": …}")?;
+    checked_name(name)
+}
+
+fn checked_name(name: String) -> Result<String, ApiError> {
     let fits = !name.trim().is_empty() && name.chars().count() <= NAME_MAX_CHARS && !name.chars().any(char::is_control);
     let expected = "1 to 64 characters, none of them a control character";
     if fits { Ok(name) } else { Err(ApiError::Unfit { name: "name", given: name.into(), expected }) }
@@ -93,6 +107,22 @@ pub(super) async fn load(State(handles): State<Arc<Handles>>, body: Bytes) -> Re
 
 pub(super) async fn saves(State(handles): State<Arc<Handles>>) -> Result<Json<Vec<TwinSave>>, ApiError> {
     Ok(Json(handles.store.twin_saves().await?))
+}
+
+/// What the page asks for: `reset`, or `save`, `load` or `remove` with a name.
+pub(super) async fn change(handles: &Arc<Handles>, action: &str, name: String) -> Result<(), ApiError> {
+    match action {
+        "reset" => handles.reset_twin(),
+        "save" => handles.save_twin(&checked_name(name)?).await?,
+        "load" => handles.load_twin(&checked_name(name)?).await?,
+        "remove" if handles.store.remove_twin(&name).await? => {}
+        "remove" => return Err(crate::twin::LoadError::Unknown(name).into()),
+        _ => {
+            let allowed = &["reset", "save", "load", "remove"];
+            return Err(ApiError::NotAllowed { field: "action", given: action.into(), allowed });
+        }
+    }
+    Ok(())
 }
 
 pub(super) async fn remove_save(

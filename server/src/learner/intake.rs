@@ -282,6 +282,9 @@ fn prepare(handles: &Handles, parcel: Parcel) -> Item {
         exchange.request.headers.0.retain(|(name, _)| name != DECLARED);
     }
     handles.redactor.exchange(&mut exchange);
+    if !is_declared {
+        handles.exchanges.push(&exchange);
+    }
     row.target.clone_from(&exchange.request.target);
     if learnable { Item::Learn(Box::new(exchange), row) } else { Item::Show(row) }
 }
