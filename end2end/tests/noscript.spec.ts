@@ -11,7 +11,14 @@ test("without a script the pages are whole and the mode can be changed", async (
   await page.getByRole("button", { name: "Mock" }).click();
   await expect(page.locator(".stage-headline")).toHaveText("The twin answers your app");
 
-  await page.getByRole("link", { name: "Explorer" }).click();
+  await page.getByRole("link", { name: "Traffic" }).click();
+  await page.getByRole("searchbox").fill("path:/books/9999");
+  await page.keyboard.press("Enter");
+  await expect(page.locator(".stream-table tbody .row")).toHaveCount(1);
+  await page.getByRole("link", { name: "/books/9999", exact: true }).click();
+  await expect(page.getByRole("region", { name: "Response" })).toContainText("no book 9999");
+
+  await page.getByRole("link", { name: "Explorer", exact: true }).click();
   await page.getByRole("link", { name: /GET.*books.*id/ }).click();
   await expect(page.getByRole("rowheader", { name: "title", exact: true })).toBeVisible();
 });

@@ -44,6 +44,7 @@ async function picture(page: Page, name: string): Promise<string> {
 
 for (const colorScheme of ["light", "dark"] as const) {
   test(`pictures of every screen, ${colorScheme}`, async ({ page, understudy, upstream }) => {
+    test.setTimeout(150_000);
     await page.emulateMedia({ colorScheme });
     await open(page, understudy.url);
     await picture(page, `first-steps-${colorScheme}`);
@@ -57,7 +58,21 @@ for (const colorScheme of ["light", "dark"] as const) {
     await expect(page.getByRole("rowheader", { name: "title", exact: true })).toBeVisible();
     await picture(page, `endpoint-${colorScheme}`);
 
+    for (const width of [1440, 768, 360]) {
+      await page.setViewportSize({ width, height: 900 });
+      for (const [name, path] of [["traffic", "/admin/traffic"], ["exchange", "/admin/traffic?open=3"], ["docs", "/admin/docs"], ["twin", "/admin/twin?collection=books"]]) {
+        await open(page, understudy.url + path);
+        if (name === "docs") await expect(page.frameLocator("iframe").locator(".opblock").first()).toBeVisible();
+        await picture(page, `${name}-${width}-${colorScheme}`);
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        expect(overflow, `nothing of ${name} sticks out at ${width}`).toBeLessThanOrEqual(0);
+      }
+    }
+
     await page.setViewportSize({ width: 360, height: 760 });
+    await open(page, `${understudy.url}/admin/explorer`);
+    await page.getByRole("link", { name: /GET.*books.*id/ }).click();
+    await expect(page.getByRole("rowheader", { name: "title", exact: true })).toBeVisible();
     await picture(page, `endpoint-narrow-${colorScheme}`);
     await open(page, understudy.url);
     await picture(page, `deck-narrow-${colorScheme}`);

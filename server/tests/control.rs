@@ -119,6 +119,34 @@ async fn traffic_is_listed_redacted_and_in_pages() {
 }
 
 #[tokio::test]
+async fn an_exchange_is_shown_in_full_and_redacted() {
+    let (_upstream, server) = server().await;
+    for path in ["/items/1", "/items/2?api_key=s3cret"] {
+        server.get(path).await.bytes().await.unwrap();
+    }
+    server.learned(2).await;
+    let page = server.get_json("/admin/traffic?filter=path:/items/*%20text:api_key%20-status:5xx").await;
+    assert_eq!(page["items"].as_array().unwrap().len(), 1, "{page}");
+    let exchange = server.get_json(&format!("/admin/traffic/{}", page["items"][0]["id"])).await;
+    let body: Value = serde_json::from_str(exchange["response"]["text"].as_str().unwrap()).unwrap();
+    assert!(body.is_object(), "{exchange}");
+    assert!(exchange["request"]["headers"].is_array() && exchange["endpoint"].is_string(), "{exchange}");
+
+    let recording = server.get_json("/admin/traffic.har?filter=status:200").await;
+    let entries = recording["log"]["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 2, "{recording}");
+    assert!(entries[0]["request"]["url"].as_str().unwrap().ends_with("/items/1"), "oldest first");
+    assert!(entries[0]["response"]["content"]["text"].is_string());
+    assert!(!format!("{exchange}{recording}").contains("s3cret"));
+
+    let refused = server.get("/admin/traffic?filter=colour:red").await;
+    assert_eq!(refused.status(), 400);
+    let refused: Value = refused.json().await.unwrap();
+    assert!(refused["error"]["message"].as_str().unwrap().contains("colour:red"), "{refused}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn the_live_feed_shows_a_request_without_being_asked() {
     let (_upstream, server) = server().await;
     let (mut socket, _) =

@@ -11,7 +11,7 @@ pub fn Copyable(#[prop(into)] text: Signal<String>) -> impl IntoView {
     };
     view! {
         <span class="copyable">
-            <code>{move || text.get()}</code>
+            <code tabindex="0">{move || text.get()}</code>
             <button type="button" class="quiet copy" on:click=copy aria-label=move || format!("Copy {}", text.get())>
                 {move || if copied.get() { "copied" } else { "copy" }}
             </button>

@@ -147,7 +147,7 @@ fn Palette(over: RwSignal<Over>) -> impl IntoView {
     let pressed = {
         let go = go.clone();
         move |event: ev::KeyboardEvent| {
-            let last = ways.with(Vec::len).saturating_sub(1);
+            let last = ways.with_untracked(Vec::len).saturating_sub(1);
             match event.key().as_str() {
                 "ArrowDown" => at.update(|at| *at = (*at + 1).min(last)),
                 "ArrowUp" => at.update(|at| *at = at.saturating_sub(1)),

@@ -21,8 +21,8 @@ use list::Stream;
 struct Shown(Memo<TrafficAddress>);
 
 impl Shown {
-    fn get(self) -> TrafficAddress {
-        self.0.get()
+    fn get_untracked(self) -> TrafficAddress {
+        self.0.get_untracked()
     }
 
     fn with<T>(self, read: impl FnOnce(&TrafficAddress) -> T) -> T {
@@ -87,7 +87,7 @@ fn stream(view: TrafficView) -> AnyView {
 fn Tools() -> impl IntoView {
     let shown = expect_context::<Shown>();
     let navigate = use_navigate();
-    let typed = move |event| go(&navigate, &shown.get().filtering(event_target_value(&event)), true);
+    let typed = move |event| go(&navigate, &shown.get_untracked().filtering(event_target_value(&event)), true);
     view! {
         <form class="explorer-tools" method="get" action="/admin/traffic" role="search" on:submit=|event| event.prevent_default()>
             <input

@@ -57,7 +57,7 @@ fn Head(row: TrafficRow, endpoint: Option<String>, latency_us: Option<u64>) -> i
     let at_ms = row.at_ms;
     let title = format!("{} {}", row.method, row.target);
     let first = latency_us.unwrap_or(row.duration_us).min(row.duration_us);
-    let template = row.template.clone().unwrap_or_default();
+    let template = row.template.clone().unwrap_or_else(|| "in the Explorer".into());
     view! {
         <Title text=title/>
         <h2 class="detail-title"><span class="method">{row.method}</span> <span class="exchange-target">{row.target}</span></h2>

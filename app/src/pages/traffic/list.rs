@@ -42,7 +42,7 @@ pub fn Stream(older: Rows, pinned: Rows) -> impl IntoView {
     let shown = expect_context::<Shown>();
     let first = RwSignal::new(0);
     let hold = RwSignal::new(Hold::default());
-    let filter = shown.with(|shown| Filter::parse(&shown.filter).unwrap_or_default());
+    let filter = Filter::parse(&shown.get_untracked().filter).unwrap_or_default();
     let rows: Memo<Rows> =
         Memo::new(move |_| live.feed.with(|feed| merged(feed.rows(), &older, |row| filter.fits(row))));
     Effect::new(move |_| {
@@ -116,7 +116,7 @@ fn line(row: &TrafficRow) -> AnyView {
     let (id, at_ms) = (row.id, row.at_ms);
     let is_open = move || shown.with(|shown| shown.open == Some(id));
     let is_pinned = move || shown.with(|shown| shown.pins.contains(&id));
-    let label = format!("Pin {} {}", row.method, row.target);
+    let label = format!(" {} {}", row.method, row.target);
     view! {
         <tr class=format!("row {}", source_class(row.source)) class:row-open=is_open data-id=id.to_string() title=row.reason.clone()>
             <td><SourceMark source=row.source/></td>
@@ -129,8 +129,8 @@ fn line(row: &TrafficRow) -> AnyView {
             <td class="number wide">{format::bytes(row.bytes)}</td>
             <td class="wide when" title=format::timestamp(at_ms)>{move || format::ago(at_ms, live.now_ms.get())}</td>
             <td class="stream-pin">
-                <a class="pin" href=move || shown.with(|shown| shown.pinning(id).url()) data-noscroll="" role="button" aria-label=label aria-pressed=move || is_pinned().to_string()>
-                    {move || if is_pinned() { "unpin" } else { "pin" }}
+                <a class="pin" href=move || shown.with(|shown| shown.pinning(id).url()) data-noscroll="" class:pinned=is_pinned>
+                    {move || if is_pinned() { "unpin" } else { "pin" }} <span class="hidden">{label}</span>
                 </a>
             </td>
         </tr>
@@ -142,7 +142,7 @@ fn line(row: &TrafficRow) -> AnyView {
 fn NothingFits() -> impl IntoView {
     let live = expect_context::<Live>();
     let shown = expect_context::<Shown>();
-    if shown.with(|shown| !shown.filter.is_empty()) {
+    if !shown.get_untracked().filter.is_empty() {
         return view! { <div class="panel steps"><h2>"Nothing fits this filter"</h2><p>"What comes and fits is listed at once."</p></div> }.into_any();
     }
     view! {
@@ -169,7 +169,7 @@ fn keys(rows: Memo<Rows>, hold: RwSignal<Hold>) {
             if crate::components::keys::is_typing(&event) {
                 return;
             }
-            let now = shown.0.get_untracked();
+            let now = shown.get_untracked();
             let next = match event.key().as_str() {
                 "j" | "ArrowDown" => now.opening(beside(&rows.get_untracked(), now.open, 1)),
                 "k" | "ArrowUp" => now.opening(beside(&rows.get_untracked(), now.open, -1)),
