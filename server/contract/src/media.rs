@@ -150,7 +150,7 @@ mod tests {
     fn check(content_type: &str, body: &str, expected: &str) {
         let mut schema = Schema::default();
         let media_type = content_type.split(';').next().unwrap();
-        let mut room = Room::<64, 64>::default();
+        let mut room = Room::<64>::default();
         let content = Content::of(media_type);
         assert!(
             read(
@@ -190,7 +190,7 @@ mod tests {
             r#"{"type":"object","properties":{"photo":{"type":"string","format":"binary"},"title":{"type":"string"}}}"#,
         );
         let mut schema = Schema::default();
-        let mut room = Room::<64, 64>::default();
+        let mut room = Room::<64>::default();
         assert!(multipart(
             &mut schema,
             "multipart/form-data; boundary=XX",
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_said() {
         let mut schema = Schema::default();
-        let mut room = Room::<64, 64>::default();
+        let mut room = Room::<64>::default();
         let mut reader = Reader { room: &mut room, listener: &mut (), at_ms: 0 };
         assert!(!read(&mut schema, "image/png", Content::of("image/png"), b"x", &mut reader));
         assert!(!read(&mut schema, "application/x-ndjson", Content::Lines, b"\n", &mut reader));

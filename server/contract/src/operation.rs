@@ -15,15 +15,10 @@ use crate::{Body, Exchange, Headers, headers, media};
 
 /// Media types that are told apart in one place; the client chooses them, so there must be a bound.
 const MAX_MEDIA_TYPES: usize = 8;
-/// Fields of one operation's parameters, request bodies and answers; each takes some hundred bytes. The large documents of
-/// real APIs have some hundred, and what has more than these has data for keys.
+/// Fields of one operation's parameters, request bodies and answers; each takes some hundred bytes.
 const MAX_PARAMETERS: usize = 96;
 const MAX_REQUEST: usize = 512;
 const MAX_RESPONSE: usize = 2048;
-/// What is left of those, so that an operation stays below 64 KiB.
-const FEW_PARAMETERS: usize = 24;
-const FEW_REQUEST: usize = 32;
-const FEW_RESPONSE: usize = 96;
 /// A sample is for reading; larger ones help nobody.
 const MAX_SAMPLE_BYTES: usize = 2048;
 
@@ -44,9 +39,9 @@ pub(crate) struct Operation {
     pub(crate) responses: BTreeMap<u16, Box<Response>>,
     #[serde(default)]
     pub(crate) conduct: Conduct,
-    asked: Room<MAX_PARAMETERS, FEW_PARAMETERS>,
-    sent: Room<MAX_REQUEST, FEW_REQUEST>,
-    answered: Room<MAX_RESPONSE, FEW_RESPONSE>,
+    asked: Room<MAX_PARAMETERS>,
+    sent: Room<MAX_REQUEST>,
+    answered: Room<MAX_RESPONSE>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

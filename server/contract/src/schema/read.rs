@@ -348,7 +348,7 @@ mod tests {
     #[test]
     fn reads_every_type() {
         let mut schema = Schema::default();
-        assert!(json(&mut schema, br#"{"a":[1,2.5,null,"x"],"b":true}"#, &mut Room::<64, 64>::default(), &mut ()));
+        assert!(json(&mut schema, br#"{"a":[1,2.5,null,"x"],"b":true}"#, &mut Room::<64>::default(), &mut ()));
         let fields: Vec<_> = schema.objects.as_ref().unwrap().fields.iter().collect();
         let items = &fields[0].1.schema.arrays.as_ref().unwrap().items;
         assert_eq!((items.nulls, items.numbers.as_ref().unwrap().fractions), (1, 1));
@@ -358,7 +358,7 @@ mod tests {
     #[test]
     fn broken_text_leaves_no_trace() {
         let mut schema = Schema::default();
-        assert!(!json(&mut schema, br#"{"a":1"#, &mut Room::<64, 64>::default(), &mut ()));
+        assert!(!json(&mut schema, br#"{"a":1"#, &mut Room::<64>::default(), &mut ()));
         assert_eq!(schema, Schema::default());
     }
 }

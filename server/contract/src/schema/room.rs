@@ -15,10 +15,8 @@ pub(crate) const MAX_DEPTH: u8 = 64;
 /// Depth and hash of a name.
 type Rank = (u8, u64);
 
-/// Room for `MAX` fields. What needs more has no fixed fields but data for keys, and keeps `FEW` of them: like the edge,
-/// that depends on the set of all fields alone.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Room<const MAX: usize, const FEW: usize> {
+pub(crate) struct Room<const MAX: usize> {
     taken: u32,
     /// Fields of this rank and above are left out.
     edge: Option<Rank>,
@@ -30,7 +28,7 @@ pub(crate) trait Admit {
     fn take(&mut self, depth: u8, name: Option<&str>) -> bool;
 }
 
-impl<const MAX: usize, const FEW: usize> Admit for Room<MAX, FEW> {
+impl<const MAX: usize> Admit for Room<MAX> {
     fn take(&mut self, depth: u8, name: Option<&str>) -> bool {
         let fits = self.fits(depth, name);
         self.taken += u32::from(fits);
@@ -38,13 +36,13 @@ impl<const MAX: usize, const FEW: usize> Admit for Room<MAX, FEW> {
     }
 }
 
-impl<const MAX: usize, const FEW: usize> Room<MAX, FEW> {
+impl<const MAX: usize> Room<MAX> {
     fn fits(&self, depth: u8, name: Option<&str>) -> bool {
         depth < MAX_DEPTH && self.edge.is_none_or(|edge| rank(depth, name) < edge)
     }
 
     pub(crate) fn is_crowded(&self) -> bool {
-        self.taken as usize > if self.is_cut() { FEW } else { MAX }
+        self.taken as usize > MAX
     }
 
     /// Something was left out.
@@ -76,9 +74,9 @@ impl<const MAX: usize, const FEW: usize> Room<MAX, FEW> {
                 ranks.extend(fields.rest.as_ref().map(|_| rank(depth, None)));
             });
         }
-        if ranks.len() > FEW {
+        if ranks.len() > MAX {
             ranks.sort_unstable();
-            let edge = ranks[FEW];
+            let edge = ranks[MAX];
             self.edge = Some(edge);
             ranks.retain(|rank| *rank < edge);
             for schema in schemas {
@@ -110,7 +108,7 @@ mod tests {
     use super::*;
     use crate::sketch::Absorb;
 
-    fn learn(texts: &[String]) -> (Schema, Room<512, 100>) {
+    fn learn(texts: &[String]) -> (Schema, Room<512>) {
         let (mut schema, mut room) = (Schema::default(), Room::default());
         for text in texts {
             assert!(read::json(&mut schema, text.as_bytes(), &mut room, &mut ()));
@@ -134,6 +132,6 @@ mod tests {
         room.absorb(&edge);
         room.tidy(&mut [&mut schema]);
         assert_eq!((schema, room), all);
-        assert!(all.1.taken as usize <= 100 && all.1.edge.is_some());
+        assert!(all.1.taken as usize <= 512 && all.1.edge.is_some());
     }
 }

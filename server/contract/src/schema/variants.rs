@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     fn check(bodies: &[(&str, usize)], expected: &[&str]) {
-        let (mut schema, mut room) = (Schema::default(), Room::<64, 64>::default());
+        let (mut schema, mut room) = (Schema::default(), Room::<64>::default());
         for (body, times) in bodies {
             (0..*times).for_each(|_| assert!(read::json(&mut schema, body.as_bytes(), &mut room, &mut ())));
         }

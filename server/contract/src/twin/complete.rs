@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn what_was_always_there_is_there_again() {
         let mut schema = Schema::default();
-        let mut room = crate::schema::room::Room::<64, 64>::default();
+        let mut room = crate::schema::room::Room::<64>::default();
         for n in 0..4 {
             let told = json!({"id": n, "owner": {"name": "ann"}, "tags": ["a"], "note": "x", "rare": n});
             let mut told = told.as_object().expect("an object").clone();
