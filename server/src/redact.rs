@@ -7,6 +7,7 @@
 mod json;
 mod names;
 mod plugins;
+mod token;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,14 +24,7 @@ use understudy_plugin_host::{Hook, PluginHost, PluginSet};
 pub use names::is_secret_name;
 
 use plugins::Look;
-
-const PREFIX: &str = "rd_";
-/// 119 bits: no two values of a project get the same token.
-const DIGEST_CHARS: usize = 20;
-/// Shows that a token is one of ours: a client cannot make one up without the key.
-const CHECK_CHARS: usize = 4;
-const TOKEN_CHARS: usize = PREFIX.len() + DIGEST_CHARS + CHECK_CHARS;
-const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+use token::Sealer;
 
 /// Knows a project's key. Without the key tokens tell nothing, not even to someone who guesses at short passwords.
 #[derive(Clone)]
@@ -86,35 +80,31 @@ impl Redactor {
     /// The token of a value; of a token it is that token. Empty values hide nothing.
     #[must_use]
     pub fn token(&self, value: &str) -> String {
-        if value.is_empty() || self.is_token(value) {
-            return value.to_owned();
-        }
-        self.seal(&self.digits::<DIGEST_CHARS>("value", value))
+        self.sealer().token(value, &|claims| json::redact(claims, &|own| self.token(own), &looks_like_credential))
     }
 
-    /// A new credential for the twin to give out: a token from the start.
+    /// A new credential for the twin to give out, in the form of one that the API gave: a token from the start.
     #[must_use]
-    pub fn mint(&self, nonce: u64) -> String {
-        self.seal(&self.digits::<DIGEST_CHARS>("mint", &nonce.to_string()))
-    }
-
-    fn seal(&self, digest: &str) -> String {
-        format!("{PREFIX}{digest}{}", self.digits::<CHECK_CHARS>("check", digest))
+    pub fn mint(&self, nonce: u64, like: &str) -> String {
+        self.sealer().mint(nonce, like)
     }
 
     fn is_token(&self, value: &str) -> bool {
-        let Some(rest) = value.strip_prefix(PREFIX) else { return false };
-        if value.len() != TOKEN_CHARS || !value.is_ascii() {
-            return false;
-        }
-        let (digest, check) = rest.split_at(DIGEST_CHARS);
-        self.digits::<CHECK_CHARS>("check", digest) == check
+        self.sealer().is_token(value)
+    }
+
+    fn sealer(&self) -> Sealer<'_> {
+        Sealer { key: &self.key }
     }
 
     /// Whether a token stands somewhere in a text, such as behind `Bearer`.
     #[must_use]
     pub fn holds_token(&self, text: &str) -> bool {
-        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| self.is_token(word))
+        let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ';' | '&' | '<' | '>');
+        text.split(ends).any(|word| {
+            // A token may hold a slash or an equals sign itself.
+            self.is_token(word) || word.split(['/', '=', '?']).any(|part| self.is_token(part))
+        })
     }
 
     /// Letters for letters, digits for digits: another one for each `draw`.
@@ -139,16 +129,6 @@ impl Redactor {
             (_, first) => first,
         };
         first.into_iter().chain(shaped.collect::<Vec<_>>()).collect()
-    }
-
-    /// `purpose` keeps the uses of the key apart.
-    fn digits<const N: usize>(&self, purpose: &str, text: &str) -> String {
-        let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        hasher.update(purpose.as_bytes()).update(&[0]).update(text.as_bytes());
-        let mut bytes = [0; N];
-        hasher.finalize_xof().fill(&mut bytes);
-        // The slight bias of the remainder takes a fraction of a bit.
-        bytes.iter().map(|byte| char::from(BASE62[usize::from(*byte) % 62])).collect()
     }
 
     pub fn exchange(&self, exchange: &mut Exchange) {
@@ -395,12 +375,11 @@ mod tests {
     fn a_token_is_left_alone() {
         let r = redactor();
         let token = r.token("hunter2");
-        assert_eq!(token.len(), TOKEN_CHARS);
         assert_eq!(r.token(&token), token);
         assert_eq!(r.token("hunter2"), token);
         assert_ne!(r.token("hunter3"), token);
-        assert_eq!(r.token(&r.mint(1)), r.mint(1));
-        assert_ne!(r.mint(1), r.mint(2));
+        assert_eq!(r.token(&r.mint(1, "")), r.mint(1, ""));
+        assert_ne!(r.mint(1, ""), r.mint(2, ""));
     }
 
     #[test]
@@ -408,7 +387,7 @@ mod tests {
         let r = redactor();
         let other = Redactor::new([8; 32]).token("hunter2");
         assert_ne!(r.token(&other), other, "a token of another project is a value like any other");
-        let forged = format!("{PREFIX}{}", "a".repeat(24));
+        let forged = format!("rd_{}", "a".repeat(24));
         assert_ne!(r.token(&forged), forged);
     }
 

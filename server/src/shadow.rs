@@ -222,7 +222,7 @@ impl Fork {
             return None;
         }
         let Snapshot { contract, behaviour, .. } = &*self.snapshot;
-        let mint = |nonce: u64| handles.redactor.mint(nonce);
+        let mint = |nonce: u64, like: &str| handles.redactor.mint(nonce, like);
         let context = Context {
             now_ms: exchange.received_at_ms,
             seed: handles.seed,

@@ -58,7 +58,7 @@ fn request(asked: &Value) -> Request {
 }
 
 fn ask(contract: &Contract, behaviour: &Behaviour, request: &Request) -> Value {
-    let mint = |nonce: u64| nonce.to_string();
+    let mint = understudy_contract::twin::credential_like;
     let context = Context { now_ms: NOW_MS + 1000, seed: 1, min_confidence: 0.0, mint: &mint, make: None };
     let said = answer(contract, behaviour, &mut State::initial(behaviour), request, &context);
     let (method, target) = (&request.method, &request.target);

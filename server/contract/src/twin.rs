@@ -18,6 +18,7 @@ mod fault;
 mod generate;
 mod inspect;
 mod journal;
+mod jwt;
 mod keep;
 mod kinship;
 mod maker;
@@ -63,6 +64,12 @@ pub(crate) fn like(sample: &str, seed: u64) -> String {
     value::same_shape(sample, seed)
 }
 
+/// Another credential of the same form, for a [`Context`] without redaction; 16 hex digits where there is no form.
+#[must_use]
+pub fn credential_like(nonce: u64, like: &str) -> String {
+    if like.is_empty() { format!("{nonce:016x}") } else { jwt::renewed(like, nonce) }
+}
+
 /// A time as Unix milliseconds, in any of the forms in which APIs write times.
 pub(crate) fn time_ms(value: &serde_json::Value) -> Option<u64> {
     value::read_time(value).and_then(|(_, millis)| u64::try_from(millis).ok())
@@ -76,9 +83,10 @@ pub struct Context<'a> {
     pub seed: u64,
     /// Below it the twin refuses, 0 to 1.
     pub min_confidence: f64,
-    /// Makes a credential from a nonce. What it returns must be left alone by the redaction in front of the twin, or
-    /// the client's next call would not be recognised.
-    pub mint: &'a dyn Fn(u64) -> String,
+    /// Makes a credential from a nonce and one that the API gave (empty where none is known), in whose form it should be; of
+    /// a JSON Web Token only the signature is to be made. What it returns must be left alone by the redaction in front of the
+    /// twin, or the client's next call would not be recognised.
+    pub mint: &'a dyn Fn(u64, &str) -> String,
     /// Asked first where nothing explains a value.
     pub make: Option<Make<'a>>,
 }

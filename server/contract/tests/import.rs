@@ -37,7 +37,7 @@ impl Played {
             headers: Headers(headers.collect()),
             body: Body { bytes, truncated: false },
         };
-        let mint = |nonce: u64| nonce.to_string();
+        let mint = understudy_contract::twin::credential_like;
         let context = Context { now_ms: NOW_MS + 5000, seed: 1, min_confidence: 0.0, mint: &mint, make: None };
         let said = answer(&self.contract, &self.behaviour, &mut self.state, &request, &context);
         let said = said.unwrap_or_else(|refusal| panic!("{method} {target}: {refusal}"));

@@ -233,7 +233,7 @@ fn recorded() -> Stage {
 }
 
 fn twin_says(stage: &Stage, state: &mut State, ask: &Ask, now_ms: u64) -> Said {
-    let mint = |nonce: u64| format!("rd_{nonce:024x}");
+    let mint = understudy_contract::twin::credential_like;
     let context = Context { now_ms, seed: 1, min_confidence: 0.0, mint: &mint, make: None };
     let Ok(said) = answer(&stage.contract, &stage.behaviour, state, &asked(ask), &context) else {
         return Said { status: 501, fields: vec![], body: Value::Null };

@@ -54,7 +54,7 @@ fn twin() -> Twin {
 
 impl Twin {
     fn score(&self, exchange: &Exchange) -> Score {
-        let mint = |nonce: u64| format!("token-{nonce}");
+        let mint = |nonce: u64, _: &str| format!("token-{nonce}");
         let context =
             Context { now_ms: exchange.received_at_ms, seed: 7, min_confidence: 0.0, mint: &mint, make: None };
         let scored = rehearse(&self.contract, &self.behaviour, &self.state, exchange, &context);

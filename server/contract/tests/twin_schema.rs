@@ -141,7 +141,7 @@ fn recorded(members: &[Member], seed: u64, things: u64) -> (Contract, Journal) {
 
 /// Asks for things, seen and not, and for the list, with and without a wished status.
 fn ask_and_check(contract: &Contract, behaviour: &Behaviour, seed: u64) -> Result<(), TestCaseError> {
-    let mint = |nonce: u64| nonce.to_string();
+    let mint = understudy_contract::twin::credential_like;
     let context = Context { now_ms: 1_760_000_000_000, seed, min_confidence: 0.0, mint: &mint, make: None };
     let mut state = State::initial(behaviour);
     let targets = ["/things/1", "/things/2", "/things/70001", "/things/70002", "/things/9999", "/things"];

@@ -94,7 +94,7 @@ fn ask(handles: &Handles, request: &Request, choice: &Choice) -> Result<Granted,
         return Ok(Granted { answer: pinned_answer(pinned), status: false, example: false });
     }
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-    let mint = |nonce: u64| handles.redactor.mint(nonce);
+    let mint = |nonce: u64, like: &str| handles.redactor.mint(nonce, like);
     let plugins = handles.plugins.current();
     let make = |wanted: &twin::Wanted<'_>| plugins::generate(&plugins, wanted);
     let make: Option<twin::Make<'_>> = if plugins.has(Hook::Generator) { Some(&make) } else { None };

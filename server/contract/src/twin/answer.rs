@@ -6,11 +6,12 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::behaviour::{
-    Account, Behaviour, Effect, HeaderRule, IssuedAt, ListRule, Part, Plan, Rule, Sample, Selector, Source,
+    Account, Behaviour, Effect, HeaderRule, IssuedAt, ListRule, Part, Plan, Rule, Sample, Selector, Source, TokenForm,
 };
-use super::causes::{Case, Subject};
+use super::causes::{Case, Subject, value_of};
 use super::complete::Completion;
 use super::generate::Generator;
+use super::jwt;
 use super::kinship;
 use super::mine::alone;
 use super::nearest;
@@ -21,7 +22,7 @@ use super::select::{caller, looked_up, page, row_value, understood};
 use super::show::{Showing, project};
 use super::template::Slots;
 use super::trace::{Call, MIN_CREDENTIAL, set_cookies};
-use super::value::{at, hash, key_text, same_shape, scalar_text, write_time};
+use super::value::{TimeForm, at, hash, key_text, read_time, same_shape, scalar_text, write_time};
 use super::world::{Row, RowId, State, World};
 use super::write::{Writing, imagined, renamed};
 use super::{Answer, Context, Refusal};
@@ -427,19 +428,23 @@ impl<'a> Play<'a> {
             }
             for (place, part) in &rule.parts {
                 let value = match part {
-                    Part::Row { class, view, .. } => done.row.as_ref().filter(|id| id.0 == *class).and_then(|id| {
-                        let row = done.passing.as_ref().or_else(|| self.state.world.row(id))?;
-                        let mut shown = showing.row(view, &id.1, row);
-                        if is_new {
-                            let before = shown.clone();
-                            completion.row(place, false, &mut shown, &|name| self.is_sent(name));
-                            added.extend(additions(&before, &shown).map(|(name, value)| (id.clone(), name, value)));
-                        } else if !as_written(id) {
-                            completion.row(place, false, &mut shown, &|_| false);
-                        }
-                        project(view, selection.as_ref(), &mut shown);
-                        Some(shown)
-                    }),
+                    Part::Row { class, selector, view } => {
+                        self.shown(done, *class, selector.as_ref(), who).and_then(|id| {
+                            let id = &id;
+                            let passing = done.passing.as_ref().filter(|_| done.row.as_ref() == Some(id));
+                            let row = passing.or_else(|| self.state.world.row(id))?;
+                            let mut shown = showing.row(view, &id.1, row);
+                            if is_new {
+                                let before = shown.clone();
+                                completion.row(place, false, &mut shown, &|name| self.is_sent(name));
+                                added.extend(additions(&before, &shown).map(|(name, value)| (id.clone(), name, value)));
+                            } else if !as_written(id) {
+                                completion.row(place, false, &mut shown, &|_| false);
+                            }
+                            project(view, selection.as_ref(), &mut shown);
+                            Some(shown)
+                        })
+                    }
                     Part::List(list) => {
                         let page = page(&self.state.world, list, &asked, who);
                         sheet = Some(Sheet::of(list, &page));
@@ -467,32 +472,16 @@ impl<'a> Play<'a> {
                     }
                     Part::Holder { class, field, text } => {
                         let account = issued.iter().find_map(|(_, _, account)| account.as_ref());
-                        let row = account.filter(|id| id.0 == *class).and_then(|id| self.state.world.row(id));
-                        row.and_then(|row| match field {
-                            None if *text => key_text(&row.key).map(Value::from),
-                            None => Some(row.key.clone()),
-                            Some(field) => row.fields.get(field).cloned(),
-                        })
+                        self.holder(account, *class, field.as_deref(), *text)
                     }
                     Part::Template(template) => {
                         let key = done.row.as_ref().map_or("", |(_, key)| key.as_str());
                         Some(Slots { call: self.call, key, who }.fill(template))
                     }
-                    Part::Now { form, offset_ms } => {
-                        let now = i64::try_from(self.context.now_ms).unwrap_or(i64::MAX);
-                        Some(write_time(*form, now.saturating_add(*offset_ms)))
-                    }
-                    Part::Anew { like } => {
-                        let seed =
-                            hash(&[&self.context.seed.to_string(), &self.state.answers.to_string(), &place.join("/")]);
-                        Some(Value::from(same_shape(like, seed)))
-                    }
+                    part @ (Part::Now { .. } | Part::Anew { .. }) => self.made(part, place, ""),
                     Part::Field { class, field } => {
                         let row = done.row.as_ref().filter(|id| id.0 == *class).and_then(|id| self.state.world.row(id));
-                        row.and_then(|row| match *field == self.behaviour.classes.all[*class].key {
-                            true => Some(row.key.clone()),
-                            false => row.fields.get(field).cloned(),
-                        })
+                        row.and_then(|row| self.field(*class, row, field).cloned())
                     }
                     Part::Copy { of: Some(kind), .. } if self.call.headers.media_type().as_ref() != Some(kind) => None,
                     Part::Copy { source, .. } => copy(source, self.call, at(&body, place)),
@@ -525,7 +514,7 @@ impl<'a> Play<'a> {
             Effect::Put { updated_status, .. } => *updated_status,
             _ => rule.status,
         };
-        answer.headers = self.headers(sample, &answer.body, done, sheet.as_ref());
+        answer.headers = self.headers(sample, &answer.body, done, sheet.as_ref(), who);
         answer.headers.0.extend(self.cookies(sample, &issued));
         if let Some(not_modified) = self.not_modified(&answer) {
             return not_modified;
@@ -559,16 +548,64 @@ impl<'a> Play<'a> {
         if let Some(own) = own {
             return Some(own.clone());
         }
-        Some(self.admit(0, Some(id.clone())))
+        let unknown = TokenForm::default();
+        let form = self.behaviour.token_forms.get(&id.0).unwrap_or(&unknown);
+        Some(self.admit(0, Some(id.clone()), form))
     }
 
     /// A new credential that the twin accepts from now on.
-    fn admit(&mut self, nth: usize, account: Option<RowId>) -> String {
+    fn admit(&mut self, nth: usize, account: Option<RowId>, form: &TokenForm) -> String {
         let who = account.as_ref().map_or("", |(_, key)| key.as_str());
         let parts = [who, &self.context.seed.to_string(), &self.state.answers.to_string(), &nth.to_string()];
-        let token = (self.context.mint)(hash(&parts));
+        let like = match jwt::claims(&form.like) {
+            Some(claims) => jwt::with_claims(&form.like, &self.claims(Value::Object(claims), account.as_ref(), form)),
+            None => form.like.clone(),
+        };
+        let token = (self.context.mint)(hash(&parts), &like);
         std::sync::Arc::make_mut(&mut self.state.world.sessions).insert(token.clone(), account);
         token
+    }
+
+    /// What a new JSON Web Token says.
+    fn claims(&self, mut claims: Value, account: Option<&RowId>, form: &TokenForm) -> Value {
+        for (place, part) in &form.claims {
+            let value = match part {
+                Part::Holder { class, field, text } => self.holder(account, *class, field.as_deref(), *text),
+                other => self.made(other, place, account.map_or("", |(_, key)| key)),
+            };
+            if let Some(value) = value {
+                put(&mut claims, place, value);
+            }
+        }
+        claims
+    }
+
+    /// A field of an account, or its key.
+    fn holder(&self, account: Option<&RowId>, class: usize, field: Option<&str>, text: bool) -> Option<Value> {
+        let row = self.state.world.row(account.filter(|id| id.0 == class)?)?;
+        match field {
+            None if text => key_text(&row.key).map(Value::from),
+            None => Some(row.key.clone()),
+            Some(field) => row.fields.get(field).cloned(),
+        }
+    }
+
+    /// A value that is made with each answer, from the time, chance, the key of the row and the call.
+    fn made(&self, part: &Part, place: &[String], key: &str) -> Option<Value> {
+        match part {
+            Part::Template(template) => Some(Slots { call: self.call, key, who: None }.fill(template)),
+            Part::Now { form, offset_ms } => {
+                let now = i64::try_from(self.context.now_ms).unwrap_or(i64::MAX);
+                Some(write_time(*form, now.saturating_add(*offset_ms)))
+            }
+            Part::Anew { like } => {
+                // The last name alone: an answer and the token in it call the same thing by the same name.
+                let name = place.last().map_or("", String::as_str);
+                let seed = hash(&[&self.context.seed.to_string(), &self.state.answers.to_string(), name]);
+                Some(Value::from(same_shape(like, seed)))
+            }
+            _ => None,
+        }
     }
 
     /// Credentials that the answer gives out beside rows, with their places.
@@ -581,7 +618,7 @@ impl<'a> Play<'a> {
             let known = sessions.iter().find(|(_, of)| issue.repeats && account.is_some() && **of == account);
             let token = match known {
                 Some((token, _)) => token.clone(),
-                None => self.admit(nth, account.clone()),
+                None => self.admit(nth, account.clone(), &issue.form),
             };
             out.push((&issue.at, token, account));
         }
@@ -615,7 +652,24 @@ impl<'a> Play<'a> {
         out
     }
 
-    fn headers(&self, sample: &Sample, body: &Bytes, done: &Done, sheet: Option<&Sheet>) -> Headers {
+    /// The row that the answer shows at a place: the one that the call was about, or another one beside it.
+    fn shown(&self, done: &Done, class: usize, selector: Option<&Selector>, who: Option<&str>) -> Option<RowId> {
+        let about = done.row.as_ref().filter(|id| id.0 == class).cloned();
+        let own = || find(&self.state.world, class, selector?, self.call, who);
+        if matches!(self.rule.effect, Effect::Nothing) { own().or(about) } else { about.or_else(own) }
+    }
+
+    /// The row that a call was about, as it is now.
+    fn row_of<'d>(&'d self, done: &'d Done) -> Option<(usize, &'d Row)> {
+        let id = done.row.as_ref()?;
+        Some((id.0, done.passing.as_ref().or_else(|| self.state.world.row(id))?))
+    }
+
+    fn field<'r>(&self, class: usize, row: &'r Row, field: &str) -> Option<&'r Value> {
+        if field == self.behaviour.classes.all[class].key { Some(&row.key) } else { row.fields.get(field) }
+    }
+
+    fn headers(&self, sample: &Sample, body: &Bytes, done: &Done, sheet: Option<&Sheet>, who: Option<&str>) -> Headers {
         let mut out = Vec::new();
         let has_type = self.rule.headers.iter().any(|(name, _)| name == "content-type");
         if let Some(value) = sample.headers.get("content-type").filter(|_| !has_type) {
@@ -635,6 +689,25 @@ impl<'a> Play<'a> {
                     format!("{origin}{}/{key}", self.call.path.trim_end_matches('/'))
                 }),
                 HeaderRule::ETag { weak } => Some(entity_tag(body, *weak)),
+                HeaderRule::RowTag { weak } => {
+                    let known = self.row_of(done).and_then(|(class, row)| self.state.world.tables[class].tag(row));
+                    let mark = if *weak { "W/" } else { "" };
+                    Some(known.map_or_else(|| entity_tag(body, *weak), |tag| format!("{mark}\"{tag}\"")))
+                }
+                HeaderRule::Field { field, quoted } => self.row_of(done).and_then(|(class, row)| {
+                    let text = scalar_text(self.field(class, row, field)?)?;
+                    let end = quoted.as_ref().map_or("", |_| "\"");
+                    Some(format!("{}{text}{end}", quoted.as_deref().unwrap_or_default()))
+                }),
+                HeaderRule::Moment { field } => self.row_of(done).and_then(|(class, row)| {
+                    let (_, millis) = read_time(self.field(class, row, field)?)?;
+                    scalar_text(&write_time(TimeForm::Http, millis))
+                }),
+                HeaderRule::Copy(source) => value_of(source, self.call).as_ref().and_then(scalar_text),
+                HeaderRule::Template(template) => {
+                    let key = done.row.as_ref().map_or("", |(_, key)| key.as_str());
+                    scalar_text(&Slots { call: self.call, key, who }.fill(template))
+                }
             };
             out.extend(value.map(|value| (name.clone(), value)));
         }
@@ -758,12 +831,7 @@ fn copy(source: &Source, call: &Call, like: Option<&Value>) -> Option<Value> {
     match source {
         Source::Param(slot) => text(call.params.get(*slot)?),
         Source::Query(name) => text(call.query(name)?),
-        Source::WholeQuery => {
-            Some(call.query.iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect())
-        }
-        Source::Body(path) => at(call.sent.value()?, path).cloned(),
-        Source::Header(name) => call.headers.get(name).map(Value::from),
-        Source::Path => Some(Value::from(call.path.clone())),
+        other => value_of(other, call),
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Behaviour {
     pub(super) world: World,
     /// Fields that hold a credential the API issues, by class.
     pub(super) token_fields: BTreeSet<(usize, String)>,
+    /// What these credentials look like, by class.
+    pub(super) token_forms: BTreeMap<usize, TokenForm>,
     /// Fields whose value depends on who looks.
     pub(super) viewer_fields: BTreeSet<(usize, String)>,
     pub(super) carriers: Carriers,
@@ -131,6 +133,16 @@ pub(super) struct Issue {
     pub(super) account: Account,
     /// An account that asks again gets the one it has.
     pub(super) repeats: bool,
+    pub(super) form: TokenForm,
+}
+
+/// What credentials of one place look like.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TokenForm {
+    /// The newest one that was given; empty when none was.
+    pub(super) like: String,
+    /// The claims of a JSON Web Token that are not the same in all of them.
+    pub(super) claims: Vec<(Vec<String>, Part)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,6 +199,23 @@ pub(super) enum HeaderRule {
     ETag {
         weak: bool,
     },
+    /// The entity tag of the row, which lasts until the row changes.
+    RowTag {
+        weak: bool,
+    },
+    /// A field of the row as an entity tag, or as it is where `quoted` is `None`.
+    Field {
+        field: String,
+        /// Its marks: `W/"` or `"`.
+        quoted: Option<String>,
+    },
+    /// The time in a field of the row, as HTTP writes times.
+    Moment {
+        field: String,
+    },
+    Copy(Source),
+    /// A text with slots: see [`super::template`].
+    Template(Value),
 }
 
 #[derive(Debug, Clone)]
@@ -398,6 +427,14 @@ pub(super) enum Source {
     Header(String),
     /// The path as the client sent it.
     Path,
+    /// Path and query behind the scheme and authority that the client used.
+    Url,
+    /// The body as text.
+    Text,
+    /// The credential itself.
+    Credential,
+    /// The user of `Authorization: Basic` (RFC 7617 §2).
+    User,
 }
 
 /// Which fields of a row an answer shows, and how.

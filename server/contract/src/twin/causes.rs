@@ -129,9 +129,7 @@ impl Cause {
             Self::Unconditional(name) => call.headers.get(name).is_none() && case.target().is_some(),
             Self::Stale { of, field, needed } => is_stale(case, of, field, *needed),
             Self::Exists => call.headers.get("if-none-match") == Some("*") && case.target().is_some(),
-            Self::State { field, value } => {
-                case.target().is_some_and(|row| row.fields.get(field).or_else(|| row.hidden.get(field)) == Some(value))
-            }
+            Self::State { field, value } => case.target().is_some_and(|row| row.is(field, value)),
             Self::Referenced { child, field } => case.target_key().is_some_and(|key| {
                 let mut rows = world.tables[*child].rows.values();
                 rows.any(|row| row.names(field).as_deref() == Some(key))
@@ -205,13 +203,28 @@ pub(super) fn value_of(of: &Source, call: &Call) -> Option<Value> {
     match of {
         Source::Param(slot) => call.params.get(*slot).map(|text| Value::from(text.as_str())),
         Source::Query(name) => call.query(name).map(Value::from),
-        Source::WholeQuery => {
-            Some(call.query.iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect())
-        }
+        Source::WholeQuery => Some(whole_query(call)),
         Source::Body(path) => at(call.sent.value()?, path).cloned(),
         Source::Header(name) => call.headers.get(name).map(Value::from),
         Source::Path => Some(Value::from(call.path.clone())),
+        Source::Url => call.url().map(Value::from),
+        Source::Text => std::str::from_utf8(&call.raw).ok().map(Value::from),
+        Source::Credential => call.credential.as_deref().map(Value::from),
+        Source::User => call.basic.as_ref().map(|(user, _)| Value::from(user.as_str())),
     }
+}
+
+/// All query parameters as one object; what is given more than once is an array.
+pub(super) fn whole_query(call: &Call) -> Value {
+    let mut out = serde_json::Map::new();
+    for (name, value) in &call.query {
+        match out.get_mut(name) {
+            Some(Value::Array(items)) => items.push(Value::from(value.as_str())),
+            Some(one) => *one = Value::from(vec![one.take(), Value::from(value.as_str())]),
+            None => drop(out.insert(name.clone(), Value::from(value.as_str()))),
+        }
+    }
+    Value::Object(out)
 }
 
 fn fault_holds(fault: &Fault, of: &Source, call: &Call) -> bool {
@@ -240,10 +253,18 @@ fn is_taken(case: &Case<'_>, of: &Source, field: &str) -> bool {
 
 fn is_stale(case: &Case<'_>, of: &Source, field: &str, needed: bool) -> bool {
     let Some(row) = case.target() else { return false };
-    let Some(current) = row.fields.get(field).and_then(scalar_text) else { return false };
+    let Some(current) = version(case, row, field) else { return false };
     match value_of(of, case.call).as_ref().and_then(scalar_text) {
         Some(given) => given != "*" && !given.split(',').any(|tag| opaque(tag) == opaque(&current)),
         None => needed,
+    }
+}
+
+/// What tells the versions of a row apart: a field, or where that has no name the row's entity tag.
+pub(super) fn version(case: &Case<'_>, row: &Row, field: &str) -> Option<String> {
+    match field {
+        "" => case.world.tables[case.subject.class?].tag(row),
+        field => row.fields.get(field).and_then(scalar_text),
     }
 }
 
@@ -316,5 +337,9 @@ fn place_name(of: &Source) -> String {
         Source::Param(slot) => format!("path parameter {}", slot + 1),
         Source::WholeQuery => "query".to_owned(),
         Source::Path => "path".to_owned(),
+        Source::Url => "URL".to_owned(),
+        Source::Text => "body".to_owned(),
+        Source::Credential => "credential".to_owned(),
+        Source::User => "user".to_owned(),
     }
 }

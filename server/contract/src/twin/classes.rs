@@ -332,7 +332,8 @@ fn fit(trace: &Trace, id: &SiteId, site: &Site<'_>, group: &Group) -> Option<f64
     let place = &trace.endpoints[id.endpoint];
     let shallow = id.pattern.0.iter().filter(|step| **step != Step::Each).count() <= 1;
     let kin = shallow
-        && group.sites.iter().any(|other| {
+        && group.sites.iter().filter(|other| other.endpoint != id.endpoint).any(|other| {
+            // Two things side by side in one answer are no kin for that.
             let item = &trace.endpoints[other.endpoint];
             place.is_parent_of(item) || place.segments == item.segments || place.segments.starts_with(&item.segments)
         });
@@ -374,11 +375,13 @@ fn found_by_links(trace: &Trace, sites: &Sites<'_>, links: &Links, groups: &mut 
         if groups.iter().any(|group| group.sites.contains(id)) || below_unkeyed_list(id) {
             continue;
         }
-        let joined = groups[first_own..]
-            .iter_mut()
-            .find(|group| fit(trace, id, site, group).is_some() || same_path(trace, id, site, group));
-        if let Some(group) = joined {
-            group.add(id, site);
+        let own = groups[first_own..].iter().enumerate();
+        let joined = own.filter_map(|(at, group)| {
+            let equal = same_path(trace, id, site, group).then_some(0.0);
+            Some((fit(trace, id, site, group).or(equal)?, at + first_own))
+        });
+        if let Some((_, at)) = joined.max_by(|a, b| a.0.total_cmp(&b.0)) {
+            groups[at].add(id, site);
             continue;
         }
         let list = id.pattern.has_each();

@@ -35,11 +35,12 @@ use serde_json::{Map, Value};
 use super::Journal;
 use super::behaviour::{Behaviour, Effect, IdRule, Part, Rule, Sample, Selector};
 use super::cases::Cases;
+use super::causes::opaque;
 use super::classes::{Classes, SiteId};
 use super::select::caller;
 use super::trace::{Call, Place, Seen, Trace};
 use super::value::{Pattern, Step};
-use super::world::{FieldId, Relations, Row, RowId, Shown, World};
+use super::world::{FieldId, Relations, Row, RowId, Shown, TAG, World};
 use crate::Contract;
 
 /// Recorded answers kept for each endpoint, the newest ones.
@@ -68,6 +69,8 @@ impl Behaviour {
             .map(|endpoint| (trace.endpoints[endpoint].id.clone(), rule(&facts, &id_rules, endpoint)))
             .collect();
         share::share(&facts, &mut rules);
+        let forms = auth.in_rows.iter().map(|(class, times)| (*class, leaves::token_form(&facts, times)));
+        let token_forms = forms.collect();
         let strange = strange::find(journal, contract, &trace.carriers);
         let bonds = children::find(&facts);
         let missed = children::settle(&facts, &bonds);
@@ -81,6 +84,7 @@ impl Behaviour {
             rules,
             id_rules,
             bonds,
+            token_forms,
             token_fields: auth.token_fields,
             viewer_fields,
             endpoints: trace.endpoints.iter().enumerate().map(|(at, place)| (place.id.clone(), at)).collect(),
@@ -133,6 +137,8 @@ struct Event {
 struct Past {
     world: World,
     events: Vec<Event>,
+    /// Further rows that answers showed outside of lists, beside the one they were about.
+    beside: Vec<Event>,
     /// Per exchange: for each path parameter with a class, whether that row was known.
     known: Vec<Vec<Option<bool>>>,
     callers: Vec<Option<String>>,
@@ -149,10 +155,14 @@ impl Past {
             lists: lists::Probes::new(trace, classes, viewer_fields),
             causes: refusals::Probes::new(trace, classes),
             events: vec![],
+            beside: vec![],
             known: vec![],
             callers: vec![],
             world: World::default(),
         };
+        for (class, like) in tags(trace, classes) {
+            world.table_mut(class).tag_like = Some(like);
+        }
         let mut aftermath = aftermath::Aftermath::default();
         let last_shown = last_shown(trace, classes);
         for (step, seen) in trace.seen.iter().enumerate() {
@@ -164,12 +174,27 @@ impl Past {
             );
             past.causes.look(step, seen, &world, classes, who.as_deref());
             let relations = (seen.call.method != "GET").then(|| world.relations.clone());
-            aftermath.write(step, seen, &world, classes, who.as_deref());
-            let shown = world.observe(seen, classes, viewer_fields, who.as_deref());
-            if let Some(outer) = shown.iter().find(|shown| {
+            let is_outer = |shown: &&Shown<'_>| {
                 !shown.pattern.has_each()
                     && classes.is_outer(&SiteId { endpoint: seen.endpoint, pattern: shown.pattern.clone() })
-            }) {
+            };
+            aftermath.write(step, seen, &world, classes, who.as_deref());
+            let shown = world.observe(seen, classes, viewer_fields, who.as_deref());
+            for beside in shown.iter().filter(is_outer).skip(1) {
+                let after = world.tables[beside.class].rows.get(&beside.key).cloned().unwrap_or_default();
+                past.beside.push(Event {
+                    step,
+                    pattern: beside.pattern.clone(),
+                    class: beside.class,
+                    key: beside.key.clone(),
+                    before: beside.before.clone(),
+                    after,
+                    related: BTreeMap::new(),
+                    shown: None,
+                    call: None,
+                });
+            }
+            if let Some(outer) = shown.iter().find(is_outer) {
                 let created = outer.before.is_none() && seen.call.method != "GET";
                 settle(&mut world, outer, seen, created, who.as_deref(), token_fields);
                 let after = world.tables[outer.class].rows.get(&outer.key).cloned().unwrap_or_default();
@@ -234,6 +259,18 @@ impl Past {
     }
 }
 
+/// By class, an entity tag of its rows, where some call named one as a condition for a write (RFC 9110 §13.1.1).
+fn tags(trace: &Trace, classes: &Classes) -> BTreeMap<usize, String> {
+    let class = |seen: &Seen| classes.params[seen.endpoint].iter().rev().find_map(|class| *class);
+    let named = trace.seen.iter().filter(|seen| seen.call.headers.get("if-match").is_some_and(|tag| tag != "*"));
+    let named: BTreeSet<usize> = named.filter_map(class).collect();
+    let tagged = trace.seen.iter().filter(|seen| seen.ok()).filter_map(|seen| {
+        let tag = seen.headers.get("etag")?;
+        Some((class(seen).filter(|class| named.contains(class))?, opaque(tag).to_owned()))
+    });
+    tagged.collect()
+}
+
 fn membership(all: &Relations, who: Option<&str>, outer: &Shown<'_>) -> BTreeMap<(usize, String), bool> {
     let Some(who) = who else { return BTreeMap::new() };
     let pair = (who.to_owned(), outer.key.clone());
@@ -259,6 +296,11 @@ pub(super) fn settle(
     }
     row.fields.retain(|field, _| !token_fields.contains(&(outer.class, field.clone())));
     plans::hide(row, seen, created);
+    match seen.headers.get("etag") {
+        Some(tag) => drop(row.hidden.insert(TAG.to_owned(), Value::from(opaque(tag)))),
+        None if seen.call.method != "GET" => drop(row.hidden.remove(TAG)),
+        None => {}
+    }
 }
 
 /// A DELETE that went through on an item's own path takes the item away.
@@ -384,7 +426,8 @@ fn rule(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Rule {
         } else {
             let selector = plans::selector(facts, endpoint, &pattern);
             let selector = selector.or_else(|| aggregates::selector(facts, endpoint, &pattern, class));
-            if selector.is_some() || matches!(effect, Effect::Create { .. }) {
+            let made = matches!(effect, Effect::Create { class: made, .. } if made == class);
+            if selector.is_some() || made {
                 parts.push((path, Part::Row { class, selector, view }));
             }
         }
@@ -406,10 +449,15 @@ fn rule(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Rule {
     });
     let shows_row = parts.iter().any(|(_, part)| matches!(part, Part::Row { .. }));
     Rule {
-        issues: facts.auth.issues(facts.trace, facts.past, endpoint, shows_row),
+        issues: facts.auth.issues(facts, endpoint, shows_row),
         ends_session: facts.auth.ends.contains(&endpoint),
         status,
-        headers: headers::mine(&good, &parts, &effect, facts.past.lists.links(facts, endpoint, &parts)),
+        headers: headers::mine(
+            facts,
+            endpoint,
+            &good,
+            headers::Known { parts: &parts, effect: &effect, links: facts.past.lists.links(facts, endpoint, &parts) },
+        ),
         samples: match status_slot {
             Some(_) => one_of_each_status(facts, endpoint),
             None => good.iter().rev().take(MAX_SAMPLES).map(|(_, seen)| sample(seen)).collect(),
@@ -499,7 +547,7 @@ fn selector_holds(facts: &Facts<'_>, event: &Event, selector: &Selector) -> bool
             let (Some(body), Some(before)) = (call.sent.value(), &event.before) else { return false };
             pairs.iter().all(|(path, field)| {
                 let value = super::value::at(body, path);
-                value.is_some() && before.fields.get(field).or_else(|| before.hidden.get(field)) == value
+                value.is_some_and(|value| before.is(field, value))
             })
         }
     }

@@ -78,7 +78,7 @@ pub fn rehearse(
         Ok(first) => first,
         Err(refusal) => return Some(Err(refusal)),
     };
-    let other_mint = |nonce: u64| (context.mint)(!nonce);
+    let other_mint = |nonce: u64, like: &str| (context.mint)(!nonce, like);
     let other = Context {
         now_ms: context.now_ms + 40 * 86_400_000 + 12_345_678,
         seed: !context.seed,

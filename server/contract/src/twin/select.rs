@@ -21,17 +21,19 @@ pub(super) fn caller(world: &World, door: &Door, call: &Call) -> Option<String> 
     match world.sessions.get(credential) {
         Some(Some((_, key))) => Some(key.clone()),
         None if door.trust != Trust::Any => None,
-        _ => Some(credential.clone()),
+        // The name alone says who it is (RFC 7617 §2).
+        _ => Some(call.basic.as_ref().map_or(credential, |(user, _)| user).clone()),
     }
 }
 
 /// The key of the row with this name and this password.
 fn by_password(world: &World, basic: &Basic, name: &str, secret: &str) -> Option<String> {
-    let own = |row: &Row, field: &str| row.fields.get(field).or_else(|| row.hidden.get(field)).and_then(key_text);
     let mut rows = world.tables.get(basic.class)?.rows.iter();
-    let is = |row: &Row| {
-        own(row, &basic.name).as_deref() == Some(name) && own(row, &basic.secret).as_deref() == Some(secret)
+    let has = |row: &Row, field: &str, text: &str| {
+        let own = [row.fields.get(field), row.hidden.get(field)];
+        own.into_iter().flatten().any(|value| key_text(value).as_deref() == Some(text))
     };
+    let is = |row: &Row| has(row, &basic.name, name) && has(row, &basic.secret, secret);
     rows.find(|(_, row)| is(row)).map(|(key, _)| key.clone())
 }
 
@@ -440,9 +442,7 @@ pub(super) fn looked_up(world: &World, class: usize, pairs: &[(Vec<String>, Stri
     let wanted: Vec<(&Value, &String)> =
         pairs.iter().map(|(path, field)| Some((super::value::at(body, path)?, field))).collect::<Option<_>>()?;
     let table = world.tables.get(class)?;
-    let mut hits = table.rows.iter().filter(|(_, row)| {
-        wanted.iter().all(|(value, field)| row.fields.get(*field).or_else(|| row.hidden.get(*field)) == Some(*value))
-    });
+    let mut hits = table.rows.iter().filter(|(_, row)| wanted.iter().all(|(value, field)| row.is(field, value)));
     hits.next().map(|(key, _)| key.clone())
 }
 

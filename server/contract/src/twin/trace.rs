@@ -24,6 +24,8 @@ pub(super) struct Call {
     /// The user name and the (redacted) password of `Authorization: Basic` (RFC 7617 §2).
     pub(super) basic: Option<(String, String)>,
     pub(super) sent: Sent,
+    /// The body as it came; empty where not all of it did.
+    pub(super) raw: bytes::Bytes,
     pub(super) headers: Headers,
     pub(super) at_ms: u64,
 }
@@ -61,6 +63,7 @@ impl Call {
             basic: basic(&request.headers),
             credential,
             sent: read_sent(&request.headers, &request.body),
+            raw: if request.body.truncated { bytes::Bytes::new() } else { request.body.bytes.clone() },
             headers: request.headers.clone(),
             at_ms,
         }
@@ -69,6 +72,12 @@ impl Call {
     /// A read at the same path and query: the body of a change says what to write, not which rows.
     pub(super) fn as_read(&self) -> Self {
         Self { method: "GET".to_owned(), sent: Sent::Nothing, ..self.clone() }
+    }
+
+    /// What was asked for in the absolute form (RFC 9112 §3.2.2).
+    pub(super) fn url(&self) -> Option<String> {
+        let mark = if self.raw_query.is_empty() { "" } else { "?" };
+        Some(format!("http://{}{}{mark}{}", self.headers.get("host")?, self.path, self.raw_query))
     }
 
     pub(super) fn query(&self, name: &str) -> Option<&str> {

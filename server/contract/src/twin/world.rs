@@ -11,7 +11,7 @@ use super::behaviour::Bond;
 use super::classes::{Classes, SiteId};
 use super::told::Told;
 use super::trace::Seen;
-use super::value::{Pattern, key_text};
+use super::value::{Pattern, hash, key_text, same_shape};
 
 /// For a field of a class, the pairs of a caller and a row's key.
 pub(super) type Relations = BTreeMap<(usize, String), BTreeSet<(String, String)>>;
@@ -100,9 +100,25 @@ pub(super) struct Table {
     pub(super) tops: BTreeMap<String, i64>,
     /// Keys that were deleted.
     pub(super) gone: BTreeSet<String>,
+    /// What an entity tag of a row looks like, where clients name versions by it.
+    pub(super) tag_like: Option<String>,
 }
 
+/// Where a row keeps the entity tag that the API gave it, among what is never shown.
+pub(super) const TAG: &str = "\u{e020}tag";
+
 impl Table {
+    /// The entity tag of a row, without its marks: the API's own as long as the row is as the API showed it, after that one
+    /// that follows from the fields.
+    pub(super) fn tag(&self, row: &Row) -> Option<String> {
+        let like = self.tag_like.as_ref()?;
+        let own = row.hidden.get(TAG).and_then(Value::as_str).map(str::to_owned);
+        own.or_else(|| {
+            let fields = serde_json::to_string(&row.fields).unwrap_or_default();
+            Some(same_shape(like, hash(&[&row.key.to_string(), &fields])))
+        })
+    }
+
     pub(super) fn put(&mut self, key: String, mut row: Row) {
         if let Some(n) = row.key.as_i64() {
             self.top = self.top.max(n);
@@ -146,7 +162,7 @@ pub(super) struct Row {
     pub(super) refs: BTreeMap<String, RowId>,
     /// Lists of embedded rows, by field.
     pub(super) lists: BTreeMap<String, (usize, Vec<String>)>,
-    /// What was sent to create or change it and is never shown (passwords), by member name.
+    /// What was sent to create or change it and is never shown (passwords), or shown otherwise (their hashes), by member name.
     pub(super) hidden: BTreeMap<String, Value>,
     /// The path parameters of the request that created or listed it.
     pub(super) parents: Vec<String>,
@@ -159,6 +175,11 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// Whether a field has this value, as it is shown or as it was sent.
+    pub(super) fn is(&self, field: &str, value: &Value) -> bool {
+        self.fields.get(field) == Some(value) || self.hidden.get(field) == Some(value)
+    }
+
     /// Whether answers show a member of this name.
     pub(super) fn shows(&self, name: &str) -> bool {
         self.fields.contains_key(name) || self.refs.contains_key(name) || self.lists.contains_key(name)

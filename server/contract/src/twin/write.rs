@@ -9,7 +9,7 @@ use super::trace::Call;
 use super::value::{
     TimeForm, at, common_prefix, hash, key_text, plant, retyped, same_shape, shaped, slugify, within, write_time,
 };
-use super::world::{Row, RowId, State};
+use super::world::{Row, RowId, State, TAG};
 
 /// One write with all it may depend on.
 pub(super) struct Writing<'a> {
@@ -87,6 +87,8 @@ impl Writing<'_> {
     }
 
     fn fill(&self, state: &mut State, class: usize, plan: &Plan, payload: &Map<String, Value>, row: &mut Row) {
+        // What the API tagged was the row as it was before.
+        row.hidden.remove(TAG);
         // Counts look at relations as they were before this call switches them.
         let mut switches = Vec::new();
         let mut planned = std::collections::BTreeSet::new();
@@ -98,6 +100,10 @@ impl Writing<'_> {
                     self.store(row, path, field, value);
                 }
                 continue;
+            }
+            // A password is shown as its hash, and asked for as it was sent.
+            if let ([name], Some(value @ Value::String(_))) = (path.as_slice(), payload.get(path[0].as_str())) {
+                row.hidden.insert(name.clone(), value.clone());
             }
             self.otherwise(state, class, plan, path, field, payload, row, &mut switches);
         }

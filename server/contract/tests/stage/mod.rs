@@ -93,7 +93,7 @@ pub(crate) fn play(
     state: &mut State,
     request: &Request,
 ) -> Result<Answer, Refusal> {
-    let mint = |nonce: u64| format!("rd_{nonce:024x}");
+    let mint = understudy_contract::twin::credential_like;
     answer(
         contract,
         behaviour,

@@ -10,7 +10,7 @@ use crate::twin::trace::{MIN_CREDENTIAL, Seen, Trace, set_cookies};
 use crate::twin::value::{Pattern, at, key_text, leaf_paths};
 use crate::twin::world::{FieldId, Row, RowId, Sessions};
 
-use super::Past;
+use super::{Facts, Past};
 
 /// Share of the calls that an explanation must hold for.
 const HOLDS: f64 = 0.9;
@@ -21,6 +21,8 @@ pub(super) struct Auth {
     pub(super) sessions: Sessions,
     /// Fields of rows that hold a credential.
     pub(super) token_fields: BTreeSet<FieldId>,
+    /// The credentials that rows of a class held, each with the exchange that first showed it.
+    pub(super) in_rows: BTreeMap<usize, Vec<(usize, String)>>,
     /// By endpoint.
     pub(super) issued: BTreeMap<usize, Vec<Given>>,
     /// Endpoints after which the credential of the call is refused.
@@ -170,19 +172,26 @@ impl Auth {
     /// The accounts that an endpoint's answers let in: exchange, class, and the row as it was then.
     pub(super) fn holders<'p>(&self, past: &'p Past, endpoint: usize) -> Vec<(usize, usize, &'p Row)> {
         let times = self.issued.get(&endpoint).into_iter().flatten().flat_map(|given| &given.times);
-        let of = |(step, credential): &(usize, String)| {
-            let account = self.sessions.get(credential)?.as_ref()?;
-            Some((*step, account.0, past.before(account, *step)?))
-        };
-        times.filter_map(of).collect()
+        times.filter_map(|time| self.holder_at(past, time)).collect()
+    }
+
+    /// The account that a credential let in, as it was then.
+    pub(super) fn holder_at<'p>(
+        &self,
+        past: &'p Past,
+        (step, credential): &(usize, String),
+    ) -> Option<(usize, usize, &'p Row)> {
+        let account = self.sessions.get(credential)?.as_ref()?;
+        Some((*step, account.0, past.before(account, *step)?))
     }
 
     /// How an endpoint gives out credentials, with the account found as the replayed world shows it.
-    pub(super) fn issues(&self, trace: &Trace, past: &Past, endpoint: usize, shows_row: bool) -> Vec<Issue> {
+    pub(super) fn issues(&self, facts: &Facts<'_>, endpoint: usize, shows_row: bool) -> Vec<Issue> {
         let given = self.issued.get(&endpoint).into_iter().flatten();
         let of = |given: &Given| {
-            let account = if shows_row { Account::Shown } else { self.account(trace, past, given) };
-            Issue { at: given.at.clone(), account, repeats: self.repeats(given) }
+            let account = if shows_row { Account::Shown } else { self.account(facts.trace, facts.past, given) };
+            let form = super::leaves::token_form(facts, &given.times);
+            Issue { at: given.at.clone(), account, repeats: self.repeats(given), form }
         };
         given.map(of).collect()
     }
@@ -228,7 +237,7 @@ impl Auth {
                 let (mut all, mut hits) = (0_u32, 0_u32);
                 for (value, row) in known {
                     all += 1;
-                    hits += u32::from(known_as(row, field) == Some(value));
+                    hits += u32::from(if field.is_empty() { row.key == *value } else { row.is(field, value) });
                 }
                 all > 0 && f64::from(hits) >= f64::from(all) * HOLDS
             };
@@ -284,10 +293,6 @@ fn said<'t>(trace: &'t Trace, used: &HashMap<&'t str, usize>) -> HashMap<&'t str
     out
 }
 
-fn known_as<'r>(row: &'r Row, field: &str) -> Option<&'r Value> {
-    if field.is_empty() { Some(&row.key) } else { row.fields.get(field).or_else(|| row.hidden.get(field)) }
-}
-
 struct Walk<'a> {
     /// Credentials with the exchange that used each first.
     used: &'a HashMap<&'a str, usize>,
@@ -315,7 +320,9 @@ impl Walk<'_> {
                         && self.is_given(text)
                     {
                         self.auth.token_fields.insert((*class, name.clone()));
-                        self.auth.sessions.insert(text.to_owned(), own.clone());
+                        if self.auth.sessions.insert(text.to_owned(), own.clone()).is_none() {
+                            self.auth.in_rows.entry(*class).or_default().push((self.step, text.to_owned()));
+                        }
                         continue;
                     }
                     self.value(inner, &pattern.key(name), own.as_ref().or(row));

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::twin::behaviour::{Part, Source};
-use crate::twin::trace::{Call, Seen};
+use crate::twin::causes::whole_query;
+use crate::twin::trace::{Call, MIN_CREDENTIAL, Seen};
 use crate::twin::value::names;
 
 /// Answers compared for each endpoint.
@@ -100,7 +101,7 @@ fn walk(
 }
 
 /// Every part of the request that has this value.
-fn sources(call: &Call, value: &Value) -> Vec<Source> {
+pub(super) fn sources(call: &Call, value: &Value) -> Vec<Source> {
     let mut out = Vec::new();
     let scalar = !value.is_object() && !value.is_array() && !value.is_null() && !value.is_boolean();
     if scalar {
@@ -112,14 +113,23 @@ fn sources(call: &Call, value: &Value) -> Vec<Source> {
             if *text == call.path {
                 out.push(Source::Path);
             }
+            if call.url().as_ref() == Some(text) {
+                out.push(Source::Url);
+            }
+            if text.len() >= 3 && text.as_bytes() == call.raw {
+                out.push(Source::Text);
+            }
+            if text.len() >= MIN_CREDENTIAL && call.credential.as_ref() == Some(text) {
+                out.push(Source::Credential);
+            }
+            if call.basic.as_ref().is_some_and(|(user, _)| user == text) {
+                out.push(Source::User);
+            }
             let headers = call.headers.0.iter().filter(|(_, own)| own == text && own.len() >= 3);
             out.extend(headers.map(|(name, _)| Source::Header(name.clone())));
         }
     }
-    if let Value::Object(object) = value
-        && object.len() == call.query.len()
-        && call.query.iter().all(|(name, text)| object.get(name).is_some_and(|value| names(text, value)))
-    {
+    if value.is_object() && *value == whole_query(call) {
         out.push(Source::WholeQuery);
     }
     if let Some(body) = call.sent.value() {

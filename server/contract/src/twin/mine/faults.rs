@@ -368,7 +368,10 @@ fn choices(values: &Values<'_>, refused: &[&Value], accepted: &[&Value], hints: 
     let uses = scalars.len() + elsewhere.len();
     let often = uses >= known.len() * USES_OF_EACH || (told && uses > known.len());
     let cost = hints.weigh(22, &[Topic::Choice]);
-    ((2..=MAX_CHOICES).contains(&known.len()) && often).then(|| (Fault::NotOneOf(known.into_iter().collect()), cost))
+    // One value alone is a choice where the refusal speaks of one.
+    let least = if told { 1 } else { 2 };
+    ((least..=MAX_CHOICES).contains(&known.len()) && often)
+        .then(|| (Fault::NotOneOf(known.into_iter().collect()), cost))
 }
 
 /// The values that a message lists: between quotes, or after a colon or `of` with commas between them.

@@ -8,7 +8,7 @@ use super::complaints::Complaint;
 use super::faults::{self, Hints, Topic, Values};
 use super::refusals::{Evidence, member_paths, refused};
 use crate::twin::behaviour::Source;
-use crate::twin::causes::{Case, Cause, opaque, value_of};
+use crate::twin::causes::{Case, Cause, opaque, value_of, version};
 use crate::twin::fault::Fault;
 use crate::twin::trace::{Call, Sent};
 use crate::twin::value::{at, key_text, scalar_text};
@@ -252,12 +252,11 @@ fn stale(evidence: &Evidence<'_>, cases: &[Case<'_>]) -> Vec<(Cause, i32)> {
             };
             uses += 1;
             let equal = |value: &Value| scalar_text(value).is_some_and(|text| opaque(&text) == opaque(&given));
-            let own = row
-                .fields
-                .iter()
-                .filter(|(_, value)| equal(value))
-                .map(|(name, _)| name.clone())
-                .collect::<BTreeSet<String>>();
+            let fields_equal = row.fields.iter().filter(|(_, value)| equal(value)).map(|(name, _)| name.clone());
+            let mut own = fields_equal.collect::<BTreeSet<String>>();
+            if header && version(case, row, "").is_some_and(|tag| equal(&Value::from(tag))) {
+                own.insert(String::new());
+            }
             fields = Some(match fields {
                 Some(known) => &known & &own,
                 None => own,
@@ -265,7 +264,12 @@ fn stale(evidence: &Evidence<'_>, cases: &[Case<'_>]) -> Vec<(Cause, i32)> {
         }
         // Two that agree by chance are no version.
         let least = if header { 1 } else { 2 };
-        for field in fields.unwrap_or_default().into_iter().filter(|_| uses >= least) {
+        let mut fields = fields.unwrap_or_default();
+        if fields.len() > 1 {
+            // The tag itself is the version only where no field says it.
+            fields.remove("");
+        }
+        for field in fields.into_iter().filter(|_| uses >= least) {
             let needed = cases.iter().any(|case| value_of(&of, case.call).is_none());
             out.push((Cause::Stale { of: of.clone(), field, needed }, if header { 8 } else { 14 }));
         }

@@ -6,7 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::Value;
 
 use super::Facts;
-use crate::twin::behaviour::Part;
+use crate::twin::behaviour::{Part, TokenForm};
+use crate::twin::jwt;
 use crate::twin::template::Slots;
 use crate::twin::trace::Seen;
 use crate::twin::value::{at, key_text, leaf_paths, read_time};
@@ -32,6 +33,7 @@ pub(super) fn mine(
         holders: facts.auth.holders(facts.past, endpoint),
         keys: facts.events(endpoint).map(|event| (event.step, event.key.as_str())).collect(),
         callers: &facts.past.callers,
+        claims: false,
     };
     let replies: Vec<(usize, &Seen, &Value)> = good
         .iter()
@@ -45,6 +47,25 @@ pub(super) fn mine(
     leaves.filter_map(|path| Some((path.clone(), explain(&path, &replies, &known)?))).collect()
 }
 
+/// What the credentials given at these exchanges have in common.
+pub(super) fn token_form(facts: &Facts<'_>, times: &[(usize, String)]) -> TokenForm {
+    let like = times.last().map(|(_, credential)| credential.clone()).unwrap_or_default();
+    let recent = || times.iter().rev().take(MAX_COMPARED);
+    let read = recent().filter_map(|(step, credential)| Some((*step, Value::Object(jwt::claims(credential)?))));
+    let said: Vec<(usize, Value)> = read.collect();
+    let known = Known {
+        holders: recent().filter_map(|time| facts.auth.holder_at(facts.past, time)).collect(),
+        keys: HashMap::new(),
+        callers: &facts.past.callers,
+        claims: true,
+    };
+    let said: Vec<_> = said.iter().map(|(step, claims)| (*step, &facts.trace.seen[*step], claims)).collect();
+    let first = said.first().and_then(|(.., claims)| claims.as_object());
+    let leaves = first.map(leaf_paths).unwrap_or_default();
+    let claims = leaves.into_iter().filter_map(|path| Some((path.clone(), explain(&path, &said, &known)?))).collect();
+    TokenForm { like, claims }
+}
+
 /// What is known about the exchanges, by their number.
 struct Known<'f> {
     /// The rows of the accounts that the answers let in: exchange, class, row.
@@ -52,6 +73,8 @@ struct Known<'f> {
     /// The key of the row that the exchange was about.
     keys: HashMap<usize, &'f str>,
     callers: &'f [Option<String>],
+    /// They are claims of JSON Web Tokens.
+    claims: bool,
 }
 
 fn explain(path: &[String], replies: &[(usize, &Seen, &Value)], known: &Known<'_>) -> Option<Part> {
@@ -60,7 +83,10 @@ fn explain(path: &[String], replies: &[(usize, &Seen, &Value)], known: &Known<'_
     if values.len() < 2 || values.len() < replies.len() {
         return None;
     }
-    let explained = held(path, replies, &known.holders).or_else(|| moment(&values));
+    // Tokens of one second are issued at one time: these claims are times by their names (RFC 7519 §4.1).
+    let is_time =
+        matches!(path, [name] if known.claims && matches!(name.as_str(), "iat" | "exp" | "nbf" | "auth_time"));
+    let explained = held(path, replies, &known.holders).or_else(|| moment(&values, is_time));
     explained.or_else(|| template(path, replies, known)).or_else(|| anew(&values))
 }
 
@@ -106,7 +132,7 @@ fn held(path: &[String], replies: &[(usize, &Seen, &Value)], holders: &[(usize, 
 }
 
 /// The time of the answer, or always as long after it.
-fn moment(values: &[(&Seen, &Value)]) -> Option<Part> {
+fn moment(values: &[(&Seen, &Value)], is_time: bool) -> Option<Part> {
     let (form, _) = read_time(values.first()?.1)?;
     let offsets: Option<Vec<i64>> = values
         .iter()
@@ -119,7 +145,7 @@ fn moment(values: &[(&Seen, &Value)]) -> Option<Part> {
     let offsets = offsets?;
     let (least, most) = (*offsets.iter().min()?, *offsets.iter().max()?);
     let distinct: BTreeSet<String> = values.iter().map(|(_, value)| value.to_string()).collect();
-    let moved = distinct.len() >= 2;
+    let moved = distinct.len() >= 2 || is_time;
     (moved && most - least <= SAME_WITHIN_MS && least.abs() <= FAR_MS)
         .then(|| Part::Now { form, offset_ms: rounded(i64::midpoint(least, most)) })
 }

@@ -44,8 +44,13 @@ pub(super) fn hide(row: &mut Row, seen: &Seen, created: bool) {
     // A sign-in names a password too, but changes nothing: only what the row does not show and did not have is kept.
     let changes = created || matches!(seen.call.method.as_str(), "PUT" | "PATCH");
     for (name, value) in at(body, &wrapper).and_then(Value::as_object).into_iter().flatten() {
-        if !row.shows(name) && (changes || !row.hidden.contains_key(name)) {
+        let otherwise = changes
+            && value.is_string()
+            && row.fields.get(name).is_some_and(|shown| shown.is_string() && shown != value);
+        if otherwise || (!row.shows(name) && (changes || !row.hidden.contains_key(name))) {
             row.hidden.insert(name.clone(), value.clone());
+        } else if changes {
+            row.hidden.remove(name);
         }
     }
 }
@@ -128,6 +133,7 @@ pub(super) fn selector(facts: &Facts<'_>, endpoint: usize, pattern: &Pattern) ->
         .past
         .events
         .iter()
+        .chain(&facts.past.beside)
         .filter(|event| facts.trace.seen[event.step].endpoint == endpoint && event.pattern == *pattern)
         .collect();
     let first = events.first()?;

@@ -144,10 +144,18 @@ pub(super) fn mine(facts: &Facts<'_>, endpoint: usize, parts: &[(Vec<String>, Pa
     let names = names(&evidence);
     evidence.blamed = blamed(&evidence, &names);
     let strangers = strangers(&evidence);
-    let groups = groups(&evidence, &names, &strangers);
+    let mut groups = groups(&evidence, &names, &strangers);
+    // What was heard most often has the first choice of causes.
+    groups.sort_by_key(|group| std::cmp::Reverse(group.heard.len()));
     let mut rules: Vec<RefusalRule> = Vec::new();
     for group in &groups {
-        for rule in explain(&evidence, group, &groups, &strangers) {
+        // What puts a call down to one cause says so in one way: a cause that other words took is not free.
+        let taken = |cause: &Cause| group.is_whole() && rules.iter().any(|rule| rule.cause == *cause);
+        let mut own = explain(&evidence, group, &groups, &strangers, &taken);
+        if own.is_empty() {
+            own = explain(&evidence, group, &groups, &strangers, &|_| false);
+        }
+        for rule in own {
             match rules.iter_mut().find(|own| own.cause == rule.cause) {
                 Some(own) if own.sample.status == rule.sample.status || own.support >= rule.support => {
                     own.support += rule.support;
@@ -239,7 +247,7 @@ fn lookup(facts: &Facts<'_>, endpoint: usize) -> Option<(usize, Vec<NamedBy>)> {
     if let (Some(class), Some(Selector::Lookup(pairs))) = (class, selector) {
         return Some((class, pairs));
     }
-    let issues = facts.auth.issues(facts.trace, facts.past, endpoint, class.is_some());
+    let issues = facts.auth.issues(facts, endpoint, class.is_some());
     issues.into_iter().find_map(|issue| match issue.account {
         Account::Named { class, pairs } => Some((class, pairs)),
         _ => None,
@@ -340,7 +348,13 @@ fn strangers(evidence: &Evidence<'_>) -> Vec<Cause> {
 }
 
 /// The causes behind one kind of complaint, until all its calls have one.
-fn explain(evidence: &Evidence<'_>, group: &Group<'_>, all: &[Group<'_>], strangers: &[Cause]) -> Vec<RefusalRule> {
+fn explain(
+    evidence: &Evidence<'_>,
+    group: &Group<'_>,
+    all: &[Group<'_>],
+    strangers: &[Cause],
+    taken: &dyn Fn(&Cause) -> bool,
+) -> Vec<RefusalRule> {
     let complaint = group.first();
     let hints = Hints::new(&complaint.text, &complaint.numbers);
     let mut left = group.heard.clone();
@@ -353,7 +367,7 @@ fn explain(evidence: &Evidence<'_>, group: &Group<'_>, all: &[Group<'_>], strang
         let weighed = found.into_iter().filter_map(|(cause, cost)| {
             let covered = cases.iter().filter(|case| cause.holds(case)).count();
             let cost = cost - i32::try_from(covered.min(3)).unwrap_or(3) * 2 + unspecific(&cause, group, all);
-            (covered > 0 && cost <= MAX_COST && evidence.allows(&cause)).then_some((cost, cause))
+            (covered > 0 && cost <= MAX_COST && !taken(&cause) && evidence.allows(&cause)).then_some((cost, cause))
         });
         let Some((_, cause)) = weighed.min_by_key(|(cost, _)| *cost) else { break };
         let (covered, rest): (Vec<_>, Vec<_>) = left.into_iter().partition(|heard| cause.holds(&heard.case));
