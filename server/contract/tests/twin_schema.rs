@@ -180,3 +180,14 @@ proptest! {
         ask_and_check(&contract, &Behaviour::mine(&Journal::default(), &contract), seed)?;
     }
 }
+
+#[test]
+fn an_array_field_that_is_a_number_elsewhere_gets_no_numbers_into_it() {
+    let member = |name: &str, kind: Kind| Member { name: name.to_owned(), kind, there: 3, null: 0 };
+    let title = || member("title", Kind::Integer);
+    let list = member("extra", Kind::List(Box::new(Kind::Time)));
+    let members = [title(), title(), title(), list, member("extra", Kind::Integer)];
+    let seed = 2_356_296_633_992_808_219;
+    let (contract, journal) = recorded(&members, seed, 3);
+    ask_and_check(&contract, &Behaviour::mine(&journal, &contract), seed).unwrap();
+}

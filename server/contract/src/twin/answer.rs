@@ -842,19 +842,20 @@ fn additions(before: &Value, after: &Value) -> impl Iterator<Item = (String, Val
     new.map(|(name, value)| (name.clone(), value.clone())).collect::<Vec<_>>().into_iter()
 }
 
-/// The distinct scalars of a field of all rows of a class, or of the items of an array field, by their texts.
+/// The distinct scalars of a field of all rows of a class, by their texts: the items, where any row has an array there.
 fn distinct(world: &World, class: usize, path: &[String]) -> BTreeMap<String, Value> {
+    let rows = || world.tables.get(class).into_iter().flat_map(|table| table.rows.values());
+    let values: Vec<_> = rows().filter_map(|row| row_value(world, row, path)).collect();
+    let arrays = values.iter().any(|value| value.is_array());
+    let items = values.iter().flat_map(|value| match value.as_ref() {
+        Value::Array(items) => items.as_slice(),
+        one if !arrays => std::slice::from_ref(one),
+        _ => &[],
+    });
     let mut out = BTreeMap::new();
-    let mut add = |value: &Value| {
-        if let Some(text) = scalar_text(value) {
-            out.entry(text).or_insert_with(|| value.clone());
-        }
-    };
-    for row in world.tables.get(class).into_iter().flat_map(|table| table.rows.values()) {
-        match row_value(world, row, path).as_deref() {
-            Some(Value::Array(items)) => items.iter().for_each(&mut add),
-            Some(value) => add(value),
-            None => {}
+    for item in items {
+        if let Some(text) = scalar_text(item) {
+            out.entry(text).or_insert_with(|| item.clone());
         }
     }
     out
