@@ -22,6 +22,7 @@ mod jwt;
 mod keep;
 mod kinship;
 mod maker;
+mod manners;
 mod merge_patch;
 mod mine;
 mod nearest;

@@ -13,6 +13,7 @@ use super::complete::Completion;
 use super::generate::Generator;
 use super::jwt;
 use super::kinship;
+use super::manners;
 use super::mine::alone;
 use super::nearest;
 use super::paging::Sheet;
@@ -108,15 +109,8 @@ fn without_endpoint(
     }
     let others = allowed(contract, request.path());
     if request.method == "OPTIONS" && !others.is_empty() {
-        let allow = others.iter().copied().collect::<Vec<_>>().join(", ");
-        let headers = Headers(vec![("allow".to_owned(), allow)]);
-        return Ok(Answer {
-            status: 204,
-            headers,
-            body: Bytes::new(),
-            confidence: 0.5,
-            reason: "methods seen on this path".to_owned(),
-        });
+        let call = Call::read(request, vec![], context.now_ms, &behaviour.carriers);
+        return Ok(behaviour.manners.options(&call, &others));
     }
     let closest = nearest::nearest(contract, &request.method, request.path()).map(Box::new);
     let other = others.iter().find_map(|method| contract.find(method, request.path()));
@@ -202,11 +196,20 @@ impl<'a> Play<'a> {
         if let Some(refusal) = self.refusal(who.as_deref()) {
             return refusal;
         }
+        if let Some(refusal) = manners::refusal(self.behaviour, self.rule, self.state, self.call) {
+            return refusal;
+        }
+        if self.rule.samples.is_empty() {
+            return self.never_accepted();
+        }
         let bonds = if matches!(self.rule.effect, Effect::Nothing) { &[][..] } else { &self.behaviour.bonds };
         let before = (!bonds.is_empty()).then(|| self.state.world.clone());
         let done = self.act(who.as_deref());
         if let Some(before) = before {
             kinship::follow(self.state, &before, bonds);
+        }
+        if done.row.is_none() && self.selector().is_some_and(manners::must_find) {
+            return self.behaviour.manners.refusal(404, "nothing is selected");
         }
         let who = caller(&self.state.world, &self.behaviour.door, self.call);
         let answer = self.render(&done, who.as_deref());
@@ -214,6 +217,15 @@ impl<'a> Play<'a> {
             std::sync::Arc::make_mut(&mut self.state.world.sessions).remove(credential);
         }
         answer
+    }
+
+    /// The answer of an endpoint that only ever refused, to a call that nothing is wrong with.
+    fn never_accepted(&self) -> Answer {
+        let usual = self.rule.refusals.iter().max_by_key(|rule| rule.support);
+        match usual {
+            Some(rule) => refuse::replayed(rule, self.call, "nothing was ever accepted here"),
+            None => self.behaviour.manners.refusal(404, "no answer was recorded"),
+        }
     }
 
     /// The answer of an endpoint whose path says the status.

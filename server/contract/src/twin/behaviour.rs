@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::cases::Cases;
 use super::causes::Cause;
 use super::classes::Classes;
+use super::manners::Manners;
 use super::paging::{Telling, UrlRule};
 use super::phrase::Phrase;
 use super::query::{Convention, Fields, Op};
@@ -34,6 +35,7 @@ pub struct Behaviour {
     pub(super) cases: Cases,
     /// By the id of an endpoint or of one of its cases, the number that the classes know an endpoint by.
     pub(super) endpoints: HashMap<String, usize>,
+    pub(super) manners: Manners,
     /// Rows that belong to rows.
     pub(super) bonds: Vec<Bond>,
     /// By the id of an endpoint or of one of its cases.

@@ -392,11 +392,12 @@ fn found_by_links(trace: &Trace, sites: &Sites<'_>, links: &Links, groups: &mut 
         }
         let inside = (0..id.pattern.0.len()).any(|end| {
             let around = SiteId { endpoint: id.endpoint, pattern: Pattern(id.pattern.0[..end].to_vec()) };
-            groups.iter().any(|group| group.sites.contains(&around))
+            // What is around may not be a class yet, but has a name of its own.
+            let named = |site: &Site<'_>| site.key_candidates().iter().any(|key| is_id(key));
+            groups.iter().any(|group| group.sites.contains(&around)) || sites.get(&around).is_some_and(named)
         });
         // Inside a row, objects are a part of it (order lines, a record's data) unless they have a name of their own.
-        let own =
-            |key: &String| !inside || matches!(key.as_str(), "id" | "_id" | "uuid" | "guid" | "slug" | "key" | "code");
+        let own = |key: &String| !inside || is_id(key) || matches!(key.as_str(), "slug" | "key" | "code");
         // What gives out a credential shows no row of its own, only whose it is.
         let refers = |key: &String| !site.secret.is_empty() && is_reference(key);
         // An answer that says little of a row of a known class, by another name of its key, is told by the row itself.
@@ -459,6 +460,11 @@ fn best_key(site: &Site<'_>, links: &Links) -> Option<String> {
     };
     let candidates = site.key_candidates().into_iter().map(|field| (score(field), field));
     candidates.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score >= 0.5).map(|(_, field)| field.to_owned())
+}
+
+/// Whether a field is there to name its row, by its name.
+fn is_id(field: &str) -> bool {
+    matches!(field, "id" | "_id" | "uuid" | "guid")
 }
 
 /// Whether a field names a row of another class, by its name.

@@ -37,6 +37,7 @@ use super::behaviour::{Behaviour, Effect, IdRule, Part, Rule, Sample, Selector};
 use super::cases::Cases;
 use super::causes::opaque;
 use super::classes::{Classes, SiteId};
+use super::manners::Manners;
 use super::select::caller;
 use super::trace::{Call, Place, Seen, Trace};
 use super::value::{Pattern, Step};
@@ -72,6 +73,8 @@ impl Behaviour {
         let forms = auth.in_rows.iter().map(|(class, times)| (*class, leaves::token_form(&facts, times)));
         let token_forms = forms.collect();
         let strange = strange::find(journal, contract, &trace.carriers);
+        let told = strange.unknown.iter().chain(strange.closed.iter().flat_map(|closed| &closed.refusals));
+        let manners = Manners::learn(&trace, told.map(|rule| &rule.sample));
         let bonds = children::find(&facts);
         let missed = children::settle(&facts, &bonds);
         children::apply(&mut past.world, &bonds, missed);
@@ -83,6 +86,7 @@ impl Behaviour {
             world: past.world,
             rules,
             id_rules,
+            manners,
             bonds,
             token_forms,
             token_fields: auth.token_fields,
@@ -514,7 +518,7 @@ fn list_path(pattern: &Pattern) -> (Vec<String>, bool) {
     (names.collect(), pattern.has_each())
 }
 
-fn sample(seen: &Seen) -> Sample {
+pub(super) fn sample(seen: &Seen) -> Sample {
     Sample {
         call: seen.call.clone(),
         status: seen.status,
