@@ -506,14 +506,19 @@ fn parameters(trace: &Trace, classes: &Classes, sites: &Sites<'_>) -> Vec<Vec<Op
                     match id.pattern.has_each() {
                         false if *own == *prefix => 2.0,
                         true if own.len() + 1 == prefix.len() && prefix.starts_with(own) => 1.5,
+                        // What is listed below this parameter belongs to what it names, whatever small numbers they share.
+                        true if own.starts_with(prefix) => -1.0,
                         _ if own.starts_with(prefix) => 0.5,
                         _ => 0.0,
                     }
                 });
-                ranks.fold(0.0, f64::max)
+                let ranks: Vec<f64> = ranks.collect();
+                let best = ranks.iter().copied().fold(0.0, f64::max);
+                if best < 1.0 && ranks.iter().any(|rank| *rank < 0.0) { -1.0 } else { best }
             };
             let all = (0..classes.all.len()).map(|class| (share(class) + kin(class) * 0.3, share(class), class));
-            let fits = all.filter(|(score, share, _)| *share >= 0.5 || (values.is_empty() && *score >= 0.6));
+            let fits = all
+                .filter(|(score, share, _)| (*share >= 0.5 && score >= share) || (values.is_empty() && *score >= 0.6));
             fits.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, _, class)| class)
         };
         out.push((0..slots).map(of_slot).collect());
