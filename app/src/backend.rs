@@ -12,12 +12,12 @@ use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
 use serde::{Deserialize, Serialize};
 use understudy_types::{
-    DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, ExchangeDetail, Mode, PluginInfo, Status,
-    TrafficRow, TwinEntity, TwinSave, TwinState,
+    DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, ExchangeDetail, LatencyMode, Limit, Mode,
+    PluginInfo, Redaction, Status, TrafficRow, TwinEntity, TwinSave, TwinSettings, TwinState, Webhook,
 };
 
 #[cfg(feature = "ssr")]
-use understudy_types::Filter;
+use understudy_types::{Filter, Latency};
 
 /// An answer that has to wait for something, such as the store.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -59,6 +59,18 @@ pub trait Backend: Send + Sync {
     /// `action` is `reset`, or `save`, `load` or `remove` with a name.
     fn change_twin(&self, action: String, name: String) -> Later<'_, Result<(), ErrorDetail>>;
 
+    /// Everything the settings screen shows, secrets masked.
+    fn settings(&self) -> SettingsView;
+
+    fn set_twin(&self, settings: TwinSettings) -> Later<'_, Result<(), ErrorDetail>>;
+
+    fn set_webhooks(&self, webhooks: Vec<Webhook>) -> Later<'_, Result<(), ErrorDetail>>;
+
+    fn set_redaction(&self, rules: Redaction) -> Later<'_, Result<(), ErrorDetail>>;
+
+    /// What is left of a text where it is kept or shown.
+    fn redacted(&self, text: String) -> Result<String, ErrorDetail>;
+
     /// Alerts of the watchdog, newest first.
     fn drift_alerts(&self, unresolved_only: bool) -> DriftAlerts;
 
@@ -90,6 +102,10 @@ const MAX_ID_BYTES: usize = 512;
 /// A reason is a few sentences.
 #[cfg(feature = "ssr")]
 const MAX_REASON_BYTES: usize = 4096;
+
+/// The same alert is not sent again for so long.
+#[cfg(feature = "ssr")]
+const COOLDOWN_SECONDS: u64 = 600;
 
 /// Everything a page shows before the live feed speaks, at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -188,6 +204,73 @@ pub async fn load_twin(collection: String, cursor: String) -> Result<TwinView, S
 pub async fn change_twin(action: String, name: Option<String>) -> Result<(), ServerFnError> {
     let changed = backend()?.change_twin(action, name.unwrap_or_default()).await;
     changed.map_err(|error| ServerFnError::new(error.message))
+}
+
+/// What can be set, and what is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SettingsView {
+    pub twin: TwinSettings,
+    pub redaction: Redaction,
+    pub webhooks: Vec<Webhook>,
+    /// Whether the dashboard asks for a token.
+    pub has_token: bool,
+    pub limits: Vec<Limit>,
+}
+
+#[server(prefix = "/admin/fn", endpoint = "settings", input = GetUrl)]
+pub async fn load_settings() -> Result<SettingsView, ServerFnError> {
+    Ok(backend()?.settings())
+}
+
+/// An empty seed stands for the project's own.
+#[server(prefix = "/admin/fn", endpoint = "set-twin")]
+pub async fn set_twin(
+    seed: String,
+    min_confidence: f64,
+    mode: LatencyMode,
+    factor: f64,
+    fixed_ms: u64,
+) -> Result<(), ServerFnError> {
+    let seed = Some(seed.trim()).filter(|seed| !seed.is_empty()).map(str::parse).transpose();
+    let seed = seed.map_err(|_| ServerFnError::new("the seed is not a whole number from 0 to 18446744073709551615"))?;
+    let settings = TwinSettings { seed, min_confidence, latency: Latency { mode, factor, fixed_ms } };
+    backend()?.set_twin(settings).await.map_err(|error| ServerFnError::new(error.message))
+}
+
+/// Names are separated by commas.
+#[server(prefix = "/admin/fn", endpoint = "set-redaction")]
+pub async fn set_redaction(names: String) -> Result<(), ServerFnError> {
+    let names = names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    backend()?.set_redaction(Redaction { names }).await.map_err(|error| ServerFnError::new(error.message))
+}
+
+#[server(prefix = "/admin/fn", endpoint = "try-redaction")]
+pub async fn try_redaction(text: String) -> Result<String, ServerFnError> {
+    backend()?.redacted(text).map_err(|error| ServerFnError::new(error.message))
+}
+
+/// In the place of one of the same address.
+#[server(prefix = "/admin/fn", endpoint = "add-webhook")]
+pub async fn add_webhook(
+    url: String,
+    format: String,
+    min_severity: String,
+    secret: String,
+) -> Result<(), ServerFnError> {
+    let backend = backend()?;
+    let mut webhooks = backend.settings().webhooks;
+    webhooks.retain(|known| known.url != url);
+    let secret = Some(secret).filter(|secret| !secret.is_empty());
+    webhooks.push(Webhook { url, format, min_severity, secret, cooldown_seconds: COOLDOWN_SECONDS });
+    backend.set_webhooks(webhooks).await.map_err(|error| ServerFnError::new(error.message))
+}
+
+#[server(prefix = "/admin/fn", endpoint = "remove-webhook")]
+pub async fn remove_webhook(url: String) -> Result<(), ServerFnError> {
+    let backend = backend()?;
+    let mut webhooks = backend.settings().webhooks;
+    webhooks.retain(|known| known.url != url);
+    backend.set_webhooks(webhooks).await.map_err(|error| ServerFnError::new(error.message))
 }
 
 #[server(prefix = "/admin/fn", endpoint = "plugins", input = GetUrl)]

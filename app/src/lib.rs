@@ -27,7 +27,8 @@ use leptos_router::{SsrMode, path};
 
 use components::Frame;
 use pages::{
-    AlertPage, Deck, Docs, Drift, EndpointPage, Explorer, Lost, NoAlertOpen, NothingOpen, Plugins, Traffic, Twin,
+    AlertPage, Deck, Docs, Drift, EndpointPage, Explorer, Lost, NoAlertOpen, NothingOpen, Plugins, Settings, Traffic,
+    Twin,
 };
 
 /// The document around the page. Only the server writes it.
@@ -79,6 +80,7 @@ pub fn App() -> impl IntoView {
                     </ParentRoute>
                     <Route path=path!("/admin/docs") view=Docs ssr=SsrMode::Async/>
                     <Route path=path!("/admin/twin") view=Twin ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/settings") view=Settings ssr=SsrMode::Async/>
                     <Route path=path!("/admin/plugins") view=Plugins ssr=SsrMode::Async/>
                 </Routes>
             </Frame>

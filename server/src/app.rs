@@ -28,14 +28,14 @@ use crate::proxy::capture::Budget;
 use crate::proxy::health::Health;
 use crate::proxy::upstream::Client;
 use crate::proxy::{headers, probe};
-use crate::redact::Redactor;
+use crate::redact::{self, Redactor};
 use crate::sample;
 use crate::shadow::{self, Shadow, Stage};
 use crate::snapshot::{Snapshot, policy_mode};
 use crate::stats::Stats;
 use crate::store::{Project, Store, Writer, beside};
 use crate::traffic::Traffic;
-use crate::twin::{TwinControl, first_state};
+use crate::twin::{TwinControl, first_state, parse};
 use crate::watchdog::webhooks::{self, Outgoing, Webhooks};
 use crate::watchdog::{self, webhooks_of};
 
@@ -342,6 +342,7 @@ fn build(
     let mut watchdog = watchdog::Watch::restore(project.watchdog.as_deref());
     watchdog.set_judge(crate::plugins::judge_of(&plugins));
     let (webhooks, outgoing) = Webhooks::new(webhooks_of(&project.settings));
+    redactor.set_names(parse(&project.settings, redact::SETTING));
     let handles = Handles {
         seed: seed(&config.project),
         target,

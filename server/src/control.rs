@@ -11,6 +11,7 @@ mod outbox;
 mod plugins;
 mod present;
 mod rules;
+mod settings;
 mod traffic;
 mod twin;
 
@@ -91,6 +92,8 @@ pub fn build(handles: &Arc<Handles>, address: SocketAddr) -> (Router, Arc<Feed>)
         .route("/admin/twin/load", post(twin::load))
         .route("/admin/twin/saves", get(twin::saves))
         .route("/admin/twin/saves/{name}", delete(twin::remove_save))
+        .route("/admin/redaction", get(settings::redaction).put(settings::set_redaction))
+        .route("/admin/redaction/try", post(settings::try_redaction))
         .route("/admin/twin/settings", get(twin::settings).put(twin::set_settings))
         .route("/admin/twin/overrides", get(twin::overrides))
         .route("/admin/twin/overrides/{id}", delete(twin::remove_override))

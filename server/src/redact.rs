@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{fs, io};
 
+use arc_swap::ArcSwap;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -26,12 +27,24 @@ pub use names::is_secret_name;
 use plugins::Look;
 use token::Sealer;
 
+/// Key of the names that people added, in the project file.
+pub const SETTING: &str = "redaction";
+
 /// Knows a project's key. Without the key tokens tell nothing, not even to someone who guesses at short passwords.
 #[derive(Clone)]
 pub struct Redactor {
     key: [u8; 32],
     /// What they find is not kept, either.
     plugins: Option<Arc<PluginHost>>,
+    /// What stands under the names that people added is not kept, either.
+    own: Arc<ArcSwap<OwnNames>>,
+}
+
+/// Names as people wrote them, and folded.
+#[derive(Debug, Default)]
+struct OwnNames {
+    written: Vec<String>,
+    folded: Vec<String>,
 }
 
 impl std::fmt::Debug for Redactor {
@@ -43,7 +56,7 @@ impl std::fmt::Debug for Redactor {
 impl Redactor {
     #[must_use]
     pub fn new(key: [u8; 32]) -> Self {
-        Self { key, plugins: None }
+        Self { key, plugins: None, own: Arc::default() }
     }
 
     #[must_use]
@@ -51,12 +64,39 @@ impl Redactor {
         Self { plugins: Some(Arc::clone(plugins)), ..self }
     }
 
+    /// From now on what stands under these names of members, parameters and header fields goes, too.
+    pub fn set_names(&self, written: Vec<String>) {
+        let folded = written.iter().map(|name| names::fold(name)).collect();
+        self.own.store(Arc::new(OwnNames { written, folded }));
+    }
+
+    /// Those that people added.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.own.load().written.clone()
+    }
+
+    fn is_own(&self, name: &str) -> bool {
+        let own = self.own.load();
+        !own.folded.is_empty() && own.folded.contains(&names::fold(name))
+    }
+
+    /// A JSON member, a query parameter or a form field whose value is not kept.
+    #[must_use]
+    pub fn is_secret(&self, name: &str) -> bool {
+        is_secret_name(name) || self.is_own(name)
+    }
+
+    fn json(&self, text: &[u8], token: &dyn Fn(&str) -> String) -> Option<Vec<u8>> {
+        json::redact(text, token, &|name| self.is_secret(name), &looks_like_credential)
+    }
+
     /// Reads the key file beside a project, or makes one that only its owner can read.
     pub fn open(path: &Path) -> io::Result<Self> {
         match fs::read(path) {
             Ok(bytes) => {
                 let key = bytes.try_into().map_err(|_| io::Error::other("the key file does not hold 32 bytes"))?;
-                Ok(Self { key, plugins: None })
+                Ok(Self::new(key))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::create(path),
             Err(error) => Err(error),
@@ -74,13 +114,13 @@ impl Redactor {
         let mut file = options.open(path)?;
         file.write_all(&key)?;
         file.sync_all()?;
-        Ok(Self { key, plugins: None })
+        Ok(Self::new(key))
     }
 
     /// The token of a value; of a token it is that token. Empty values hide nothing.
     #[must_use]
     pub fn token(&self, value: &str) -> String {
-        self.sealer().token(value, &|claims| json::redact(claims, &|own| self.token(own), &looks_like_credential))
+        self.sealer().token(value, &|claims| self.json(claims, &|own| self.token(own)))
     }
 
     /// A new credential for the twin to give out, in the form of one that the API gave: a token from the start.
@@ -134,7 +174,7 @@ impl Redactor {
     pub fn exchange(&self, exchange: &mut Exchange) {
         // `"password": ["can't be blank"]` in a refusal is what a person is told, and no secret unless it repeats one.
         let refused = exchange.response.status >= 400;
-        let sent = if refused { secrets_of(&exchange.request.body) } else { Vec::new() };
+        let sent = if refused { self.secrets_of(&exchange.request.body) } else { Vec::new() };
         self.own_request(&mut exchange.request);
         self.headers(&mut exchange.response.headers);
         self.body(&exchange.response.headers, &mut exchange.response.body, &|value| {
@@ -156,7 +196,7 @@ impl Redactor {
     pub fn text(&self, text: String) -> String {
         let start = text.find(['{', '[']).unwrap_or(text.len());
         let (before, json) = text.split_at(start);
-        match json::redact(json.as_bytes(), &|value| self.token(value), &looks_like_credential) {
+        match self.json(json.as_bytes(), &|value| self.token(value)) {
             Some(redacted) => format!("{before}{}", String::from_utf8_lossy(&redacted)),
             None => self.if_credential(&text),
         }
@@ -212,7 +252,7 @@ impl Redactor {
             let Some((name, value)) = pair.split_once('=') else { return pair.to_owned() };
             let decoded_name = decode(name);
             let decoded = decode(value);
-            if is_secret_name(&decoded_name) {
+            if self.is_secret(&decoded_name) {
                 return format!("{name}={}", self.token(&decoded));
             }
             if looks_like_credential(&decoded) { format!("{name}={}", self.token(&decoded)) } else { pair.to_owned() }
@@ -233,7 +273,7 @@ impl Redactor {
                     Some(redacted) => redacted,
                     None => continue,
                 },
-                _ if names::is_secret_header(name) => self.token(value.trim()),
+                _ if names::is_secret_header(name) || self.is_own(name) => self.token(value.trim()),
                 _ if looks_like_credential(value.trim()) => self.token(value.trim()),
                 _ => continue,
             };
@@ -299,30 +339,31 @@ impl Redactor {
             // Many clients send JSON without saying so, and whatever is not JSON passes unchanged.
             _ => {
                 let token = |value: &str| if harmless(value) { value.to_owned() } else { self.token(value) };
-                json::redact(&body.bytes, &token, &looks_like_credential)
+                self.json(&body.bytes, &token)
             }
         };
         if let Some(redacted) = redacted {
             body.bytes = Bytes::from(redacted);
         }
     }
+
+    /// The secrets that a request body names, as they came.
+    fn secrets_of(&self, body: &Body) -> Vec<String> {
+        let found = std::cell::RefCell::new(Vec::new());
+        let note = |value: &str| {
+            found.borrow_mut().push(value.to_owned());
+            value.to_owned()
+        };
+        self.json(&body.bytes, &note);
+        let pairs =
+            form_urlencoded::parse(&body.bytes).filter(|(name, value)| self.is_secret(name) && !value.is_empty());
+        found.borrow_mut().extend(pairs.map(|(_, value)| value.into_owned()));
+        found.into_inner()
+    }
 }
 
 fn withhold(body: &mut Body) {
     *body = Body { bytes: Bytes::new(), truncated: true };
-}
-
-/// The secrets that a request body names, as they came.
-fn secrets_of(body: &Body) -> Vec<String> {
-    let found = std::cell::RefCell::new(Vec::new());
-    let note = |value: &str| {
-        found.borrow_mut().push(value.to_owned());
-        value.to_owned()
-    };
-    json::redact(&body.bytes, &note, &looks_like_credential);
-    let pairs = form_urlencoded::parse(&body.bytes).filter(|(name, value)| is_secret_name(name) && !value.is_empty());
-    found.borrow_mut().extend(pairs.map(|(_, value)| value.into_owned()));
-    found.into_inner()
 }
 
 /// A sentence, or a code such as `too_short`.
@@ -369,6 +410,20 @@ mod tests {
         check("{\"password\":\"pw\",\"a\":1}", &format!("{{\"password\":\"{secret}\",\"a\":1}}"));
         check("42[\"in\",{\"password\":\"pw\"}]", &format!("42[\"in\",{{\"password\":\"{secret}\"}}]"));
         check("hello {you}", "hello {you}");
+    }
+
+    #[test]
+    fn people_name_what_else_goes() {
+        let r = redactor();
+        r.set_names(vec!["Tax-ID".into()]);
+        let mut sent = request("/?tax_id=9&page=2", &[("tax-id", "9"), ("accept", "*/*")], r#"{"taxId":"9","id":"9"}"#);
+        r.request(&mut sent);
+        let token = r.token("9");
+        assert_eq!(sent.target, format!("/?tax_id={token}&page=2"));
+        assert_eq!((sent.headers.get("tax-id"), sent.headers.get("accept")), (Some(token.as_str()), Some("*/*")));
+        assert_eq!(text(&sent.body), format!(r#"{{"taxId":"{token}","id":"9"}}"#));
+        r.set_names(Vec::new());
+        assert!(!r.is_secret("taxId"));
     }
 
     #[test]

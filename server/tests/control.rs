@@ -221,3 +221,29 @@ async fn without_a_target_the_sample_api_answers() {
     assert_eq!(status["upstream"]["sample"], true);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn what_people_name_is_kept_nowhere() {
+    let upstream = Upstream::start(|_| async { support::json(200, &json!({ "iban": "DE99", "id": 1 })) }).await;
+    let server = Server::start(upstream.address).await;
+    let put = async |body: &'static str| {
+        let response = server.client.put(server.url("/admin/redaction")).body(body).send().await.unwrap();
+        (response.status().as_u16(), response.json::<Value>().await.unwrap())
+    };
+    assert_eq!(put(r#"{"names":["IBAN","x-tax","IBAN"]}"#).await, (200, json!({ "names": ["IBAN", "x-tax"] })));
+    assert_eq!(put(r#"{"names":["--"]}"#).await.0, 422);
+    assert_eq!(put(r#"["iban"]"#).await.0, 422);
+
+    server.client.get(server.url("/accounts/1?iban=DE99")).header("x-tax", "12").send().await.unwrap();
+    let learned = async || (server.status().await["learner"]["learned"] == 1).then_some(());
+    until("the exchange is learned", learned).await;
+    let rows: Value = server.get("/admin/traffic").await.json().await.unwrap();
+    let kept = server.get(&format!("/admin/traffic/{}", rows["items"][0]["id"])).await.text().await.unwrap();
+    assert!(kept.contains("iban") && !kept.contains("DE99"), "{kept}");
+
+    let tried =
+        server.client.post(server.url("/admin/redaction/try")).body(r#"{"text":"{\"iban\":\"DE99\",\"a\":1}"}"#);
+    let tried = tried.send().await.unwrap().text().await.unwrap();
+    assert!(tried.contains(r#"\"a\":1"#) && !tried.contains("DE99"), "{tried}");
+    server.stop().await;
+}

@@ -574,6 +574,22 @@ pub struct PluginChange {
     pub enabled: bool,
 }
 
+/// `GET` and `PUT /admin/redaction`: names of members, parameters and header fields whose values are never kept, beside
+/// those that are known to be secrets. `apiKey` and `API-Key` are one name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redaction {
+    pub names: Vec<String>,
+}
+
+/// A limit that holds, by the key of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    pub key: String,
+    pub value: String,
+    pub meaning: String,
+}
+
 /// The one error envelope of the admin API: `{"error":{"code","message","details"}}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ErrorBody {

@@ -16,15 +16,15 @@ use leptos_axum::{LeptosRoutes, generate_route_list};
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
-use understudy_app::backend::{Backend, Later, SharedBackend};
+use understudy_app::backend::{Backend, Later, SettingsView, SharedBackend};
 use understudy_app::{App, shell};
 use understudy_types::{
-    DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, ExchangeDetail, Mode, PluginInfo, Status,
-    TrafficRow, TwinEntity, TwinSave, TwinState,
+    DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, ExchangeDetail, Mode, PluginInfo, Redaction,
+    Status, TrafficRow, TwinEntity, TwinSave, TwinSettings, TwinState, Webhook,
 };
 
 use super::error::{ApiError, unknown_path};
-use super::present;
+use super::{present, settings};
 use crate::handles::Handles;
 use crate::listen::accepts_page;
 
@@ -186,6 +186,38 @@ impl Backend for Deck {
 
     fn change_twin(&self, action: String, name: String) -> Later<'_, Result<(), ErrorDetail>> {
         Box::pin(async move { super::twin::change(&self.0, &action, name).await.map_err(|error| error.detail()) })
+    }
+
+    fn settings(&self) -> SettingsView {
+        SettingsView {
+            twin: self.0.snapshot.load().twin.settings.clone(),
+            redaction: settings::rules(&self.0),
+            webhooks: super::drift::without_secrets(self.0.watchdog.webhooks.list()),
+            has_token: settings::has_token(&self.0.config),
+            limits: settings::limits(&self.0.config),
+        }
+    }
+
+    fn set_twin(&self, wanted: TwinSettings) -> Later<'_, Result<(), ErrorDetail>> {
+        Box::pin(
+            async move { super::twin::keep_settings(&self.0, wanted).await.map(drop).map_err(|error| error.detail()) },
+        )
+    }
+
+    fn set_webhooks(&self, webhooks: Vec<Webhook>) -> Later<'_, Result<(), ErrorDetail>> {
+        Box::pin(async move {
+            super::drift::keep_webhooks(&self.0, webhooks).await.map(drop).map_err(|error| error.detail())
+        })
+    }
+
+    fn set_redaction(&self, rules: Redaction) -> Later<'_, Result<(), ErrorDetail>> {
+        Box::pin(
+            async move { settings::keep_redaction(&self.0, rules).await.map(drop).map_err(|error| error.detail()) },
+        )
+    }
+
+    fn redacted(&self, text: String) -> Result<String, ErrorDetail> {
+        settings::redacted(&self.0, text).map_err(|error| error.detail())
     }
 
     fn drift_alerts(&self, unresolved_only: bool) -> DriftAlerts {

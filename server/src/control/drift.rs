@@ -278,7 +278,7 @@ pub(super) async fn set_consumers(
 }
 
 /// Secrets are not shown again.
-fn without_secrets(mut webhooks: Vec<Webhook>) -> Vec<Webhook> {
+pub(super) fn without_secrets(mut webhooks: Vec<Webhook>) -> Vec<Webhook> {
     for webhook in &mut webhooks {
         webhook.secret = webhook.secret.is_some().then(|| "(set)".to_owned());
     }
@@ -294,8 +294,13 @@ pub(super) async fn set_webhooks(
     body: Bytes,
 ) -> Result<Json<Vec<Webhook>>, ApiError> {
     let value: Value = serde_json::from_slice(&body).map_err(ApiError::NotJson)?;
-    let mut webhooks: Vec<Webhook> =
-        serde_json::from_value(value).map_err(|error| ApiError::NotThat { what: "a list of webhooks", error })?;
+    let webhooks = serde_json::from_value(value);
+    let webhooks = webhooks.map_err(|error| ApiError::NotThat { what: "a list of webhooks", error })?;
+    keep_webhooks(&handles, webhooks).await.map(Json)
+}
+
+/// As they are shown from then on.
+pub(super) async fn keep_webhooks(handles: &Handles, mut webhooks: Vec<Webhook>) -> Result<Vec<Webhook>, ApiError> {
     if webhooks.len() > MAX_WEBHOOKS {
         let given = json!(webhooks.len());
         return Err(ApiError::Unfit { name: "the number of webhooks", given, expected: "16 at most" });
@@ -311,7 +316,7 @@ pub(super) async fn set_webhooks(
     let json = serde_json::to_string(&webhooks).map_err(|error| ApiError::Broken(error.to_string()))?;
     handles.store.set_setting(SETTING, json).await?;
     handles.watchdog.webhooks.set(webhooks.clone());
-    Ok(Json(without_secrets(webhooks)))
+    Ok(without_secrets(webhooks))
 }
 
 pub(super) async fn test_webhooks(State(handles): State<Arc<Handles>>) -> Json<Value> {

@@ -143,7 +143,11 @@ pub(super) async fn set_settings(
     State(handles): State<Arc<Handles>>,
     body: Bytes,
 ) -> Result<Json<TwinSettings>, ApiError> {
-    let settings: TwinSettings = read(&body, "settings of the twin (seed, min_confidence, latency)")?;
+    let settings = read(&body, "settings of the twin (seed, min_confidence, latency)")?;
+    keep_settings(&handles, settings).await.map(Json)
+}
+
+pub(super) async fn keep_settings(handles: &Handles, settings: TwinSettings) -> Result<TwinSettings, ApiError> {
     let unfit = |name, given: Value, expected| Err(ApiError::Unfit { name, given, expected });
     let TwinSettings { min_confidence, latency, .. } = &settings;
     if !(0.0..=1.0).contains(min_confidence) {
@@ -156,7 +160,7 @@ pub(super) async fn set_settings(
         return unfit("latency.fixed_ms", json!(latency.fixed_ms), "at most 600000");
     }
     handles.set_twin_settings(settings.clone()).await?;
-    Ok(Json(settings))
+    Ok(settings)
 }
 
 /// `{"override": …}` decides about the answers of an endpoint, `{"override": null}` leaves them to themselves; everything

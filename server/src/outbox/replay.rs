@@ -24,7 +24,6 @@ use crate::proxy::body::{Captured, Outgoing};
 use crate::proxy::exchange::Observed;
 use crate::proxy::headers::{self, Came, Peer};
 use crate::proxy::upstream::{Over, UpstreamError};
-use crate::redact::is_secret_name;
 use crate::store::StoreError;
 
 const REASON: &str = "replayed from the outbox";
@@ -317,7 +316,8 @@ fn note(handles: &Handles, entry: &mut Entry, answer: &Answer, mapped: Vec<Mappe
     let location = answer.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
     pairs.extend(entry.told.location.as_deref().zip(location).and_then(|(told, real)| moved(path, told, real)));
     let is_secret = |pair: &IdPair| {
-        is_secret_name(&pair.name) || pair.made.as_str().is_some_and(|made| handles.redactor.holds_token(made))
+        handles.redactor.is_secret(&pair.name)
+            || pair.made.as_str().is_some_and(|made| handles.redactor.holds_token(made))
     };
     let (secrets, ids): (Vec<_>, Vec<_>) = pairs.into_iter().partition(is_secret);
 

@@ -3,8 +3,6 @@
 
 use std::borrow::Cow;
 
-use super::is_secret_name;
-
 /// What the scanner is inside of. `secret` values belong to a name that is secret.
 #[derive(Clone, Copy)]
 enum Level {
@@ -12,10 +10,11 @@ enum Level {
     Array { secret: bool },
 }
 
-/// The text with secrets replaced, or `None` when there was none.
+/// The text with secrets replaced, or `None` when there was none. `is_secret` says so of a member's name.
 pub(super) fn redact(
     text: &[u8],
     token: &dyn Fn(&str) -> String,
+    is_secret: &dyn Fn(&str) -> bool,
     is_credential: &dyn Fn(&str) -> bool,
 ) -> Option<Vec<u8>> {
     let mut levels: Vec<Level> = Vec::new();
@@ -30,7 +29,7 @@ pub(super) fn redact(
                 // A string that was cut has no closing quote.
                 let inner = &text[at + 1..end.unwrap_or(text.len())];
                 if name {
-                    let secret = unescape(inner).is_some_and(|name| is_secret_name(&name));
+                    let secret = unescape(inner).is_some_and(|name| is_secret(&name));
                     levels.pop();
                     levels.push(Level::Object { secret_value: secret, expects_name: false });
                 } else if let Some(new) = replacement(inner, secret, token, is_credential) {
@@ -114,10 +113,11 @@ fn unescape(inner: &[u8]) -> Option<Cow<'_, str>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::is_secret_name;
     use super::*;
 
     fn check(text: &str, expected: Option<&str>) {
-        let got = redact(text.as_bytes(), &|value| format!("<{value}>"), &|value| value.len() > 3);
+        let got = redact(text.as_bytes(), &|value| format!("<{value}>"), &is_secret_name, &|value| value.len() > 3);
         assert_eq!(got.map(|bytes| String::from_utf8(bytes).unwrap()).as_deref(), expected, "{text}");
     }
 

@@ -50,7 +50,7 @@ pub(super) fn is_secret_header(name: &str) -> bool {
 }
 
 /// `api_key`, `apiKey`, `API-KEY` are the same name.
-fn fold(name: &str) -> String {
+pub(super) fn fold(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
