@@ -2,9 +2,10 @@
 //!
 //! [`decide`] answers before anything was sent, [`after_failure`] when upstream let us down, [`after_answer`] when it gave an
 //! answer that says so, [`may_resend`] whether the same bytes may go out a second time. [`Breaker`] remembers how upstream
-//! did lately, [`Deadlines`] say when its silence counts as a failure.
+//! did lately, [`Deadlines`] say when its silence counts as a failure. [`chaos`] makes requests fail on purpose.
 
 mod breaker;
+pub mod chaos;
 mod deadline;
 mod decision;
 mod prefer;
