@@ -96,9 +96,6 @@ const TRAFFIC_ROWS: usize = 500;
 /// More rows than this nobody keeps in sight.
 #[cfg(feature = "ssr")]
 const MAX_PINS: usize = 50;
-/// Longer than any id of ours.
-#[cfg(feature = "ssr")]
-const MAX_ID_BYTES: usize = 512;
 /// A reason is a few sentences.
 #[cfg(feature = "ssr")]
 const MAX_REASON_BYTES: usize = 4096;
@@ -135,17 +132,13 @@ pub async fn set_mode(mode: Mode) -> Result<Status, ServerFnError> {
     backend()?.set_mode(mode).await.map_err(|error| ServerFnError::new(error.message))
 }
 
-#[server(prefix = "/admin/fn", endpoint = "endpoints", input = GetUrl)]
-pub async fn endpoints() -> Result<Vec<EndpointSummary>, ServerFnError> {
-    Ok(backend()?.endpoints())
-}
-
-#[server(prefix = "/admin/fn", endpoint = "endpoint", input = GetUrl)]
-pub async fn endpoint(id: String) -> Result<Option<EndpointDetail>, ServerFnError> {
-    if id.len() > MAX_ID_BYTES {
-        return Err(ServerFnError::new(format!("an endpoint's id has at most {MAX_ID_BYTES} bytes")));
-    }
-    Ok(backend()?.endpoint(&id))
+/// Endpoints by name, and where they are shown.
+#[server(prefix = "/admin/fn", endpoint = "ways", input = GetUrl)]
+pub async fn ways() -> Result<Vec<(String, String)>, ServerFnError> {
+    let way = |endpoint: EndpointSummary| {
+        (format!("{} {}", endpoint.method, endpoint.template), format!("/admin/explorer/{}", endpoint.id))
+    };
+    Ok(backend()?.endpoints().into_iter().map(way).collect())
 }
 
 /// What the traffic screen shows beside the feed.
@@ -173,33 +166,6 @@ pub async fn load_traffic(filter: String, pins: String) -> Result<TrafficView, S
     })
 }
 
-#[server(prefix = "/admin/fn", endpoint = "exchange", input = GetUrl)]
-pub async fn load_exchange(id: u64) -> Result<Option<ExchangeDetail>, ServerFnError> {
-    Ok(backend()?.exchange(id))
-}
-
-/// Everything the twin screen shows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TwinView {
-    pub state: TwinState,
-    pub saves: Vec<TwinSave>,
-    /// Of the collection that is open: none when there is no such one.
-    pub rows: Option<Vec<TwinEntity>>,
-    pub next: Option<String>,
-}
-
-#[server(prefix = "/admin/fn", endpoint = "twin", input = GetUrl)]
-pub async fn load_twin(collection: String, cursor: String) -> Result<TwinView, ServerFnError> {
-    if collection.len() > MAX_ID_BYTES || cursor.len() > MAX_ID_BYTES {
-        return Err(ServerFnError::new(format!("a collection and a key have at most {MAX_ID_BYTES} bytes")));
-    }
-    let backend = backend()?;
-    let cursor = Some(cursor.as_str()).filter(|cursor| !cursor.is_empty());
-    let (rows, next) = backend.twin_rows(&collection, cursor).map_or((None, None), |(rows, next)| (Some(rows), next));
-    let saves = backend.twin_saves().await.map_err(|error| ServerFnError::new(error.message))?;
-    Ok(TwinView { state: backend.twin_state(), saves, rows, next })
-}
-
 #[server(prefix = "/admin/fn", endpoint = "change-twin")]
 pub async fn change_twin(action: String, name: Option<String>) -> Result<(), ServerFnError> {
     let changed = backend()?.change_twin(action, name.unwrap_or_default()).await;
@@ -215,11 +181,6 @@ pub struct SettingsView {
     /// Whether the dashboard asks for a token.
     pub has_token: bool,
     pub limits: Vec<Limit>,
-}
-
-#[server(prefix = "/admin/fn", endpoint = "settings", input = GetUrl)]
-pub async fn load_settings() -> Result<SettingsView, ServerFnError> {
-    Ok(backend()?.settings())
 }
 
 /// An empty seed stands for the project's own.
@@ -242,11 +203,6 @@ pub async fn set_twin(
 pub async fn set_redaction(names: String) -> Result<(), ServerFnError> {
     let names = names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
     backend()?.set_redaction(Redaction { names }).await.map_err(|error| ServerFnError::new(error.message))
-}
-
-#[server(prefix = "/admin/fn", endpoint = "try-redaction")]
-pub async fn try_redaction(text: String) -> Result<String, ServerFnError> {
-    backend()?.redacted(text).map_err(|error| ServerFnError::new(error.message))
 }
 
 /// In the place of one of the same address.
@@ -273,54 +229,40 @@ pub async fn remove_webhook(url: String) -> Result<(), ServerFnError> {
     backend.set_webhooks(webhooks).await.map_err(|error| ServerFnError::new(error.message))
 }
 
-#[server(prefix = "/admin/fn", endpoint = "plugins", input = GetUrl)]
-pub async fn plugins() -> Result<Vec<PluginInfo>, ServerFnError> {
-    Ok(backend()?.plugins())
-}
-
 #[server(prefix = "/admin/fn", endpoint = "switch-plugin")]
-pub async fn switch_plugin(id: String, enabled: bool) -> Result<Vec<PluginInfo>, ServerFnError> {
-    backend()?.switch_plugin(id, enabled).await.map_err(|error| ServerFnError::new(error.message))
+pub async fn switch_plugin(id: String, enabled: bool) -> Result<(), ServerFnError> {
+    backend()?.switch_plugin(id, enabled).await.map(drop).map_err(|error| ServerFnError::new(error.message))
 }
 
 #[server(prefix = "/admin/fn", endpoint = "reload-plugins")]
-pub async fn reload_plugins() -> Result<Vec<PluginInfo>, ServerFnError> {
-    Ok(backend()?.reload_plugins().await)
-}
-
-#[server(prefix = "/admin/fn", endpoint = "drift-alerts", input = GetUrl)]
-pub async fn list_alerts(unresolved_only: bool) -> Result<DriftAlerts, ServerFnError> {
-    Ok(backend()?.drift_alerts(unresolved_only))
-}
-
-#[server(prefix = "/admin/fn", endpoint = "drift-alert", input = GetUrl)]
-pub async fn load_alert(id: u64) -> Result<Option<DriftAlert>, ServerFnError> {
-    Ok(backend()?.drift_alert(id))
+pub async fn reload_plugins() -> Result<(), ServerFnError> {
+    backend()?.reload_plugins().await;
+    Ok(())
 }
 
 #[server(prefix = "/admin/fn", endpoint = "decide")]
-pub async fn decide(id: u64, action: String, reason: Option<String>) -> Result<DriftAlert, ServerFnError> {
+pub async fn decide(id: u64, action: String, reason: Option<String>) -> Result<(), ServerFnError> {
     let reason = reason.filter(|reason| !reason.trim().is_empty());
     if reason.as_ref().is_some_and(|reason| reason.len() > MAX_REASON_BYTES) {
         return Err(ServerFnError::new(format!("a reason has at most {MAX_REASON_BYTES} bytes")));
     }
-    backend()?.decide(id, action, reason).await.map_err(|error| ServerFnError::new(error.message))
+    backend()?.decide(id, action, reason).await.map(drop).map_err(|error| ServerFnError::new(error.message))
 }
 
 #[cfg(feature = "ssr")]
-fn backend() -> Result<SharedBackend, ServerFnError> {
+pub(crate) fn backend() -> Result<SharedBackend, ServerFnError> {
     use_context::<SharedBackend>().ok_or_else(|| ServerFnError::new("the server gave the dashboard no backend"))
 }
 
 #[cfg(feature = "ssr")]
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since_epoch.map_or(0, |passed| u64::try_from(passed.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// As this person's browser wrote it: `localhost` stays `localhost`. The server checked the name before.
 #[cfg(feature = "ssr")]
-fn own_url() -> String {
+pub(crate) fn own_url() -> String {
     let parts = use_context::<http::request::Parts>();
     let host = parts.as_ref().and_then(|parts| parts.headers.get(http::header::HOST)?.to_str().ok());
     format!("http://{}", host.unwrap_or("127.0.0.1:8000"))

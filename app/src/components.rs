@@ -4,26 +4,34 @@ pub mod chart;
 pub mod copyable;
 pub mod frame;
 pub mod glyph;
+#[cfg(feature = "ssr")]
 pub mod json;
 pub mod keys;
 pub mod meter_bar;
 pub mod mode_switch;
+pub mod part_view;
+#[cfg(feature = "ssr")]
 pub mod schema_tree;
 pub mod template;
 pub mod theme;
 pub mod traffic;
 pub mod upstream;
+pub mod when;
 
 pub use chart::Chart;
 pub use copyable::Copyable;
 pub use frame::Frame;
 pub use glyph::{Glyph, SourceMark, source_class, source_word};
+#[cfg(feature = "ssr")]
 pub use json::BodyText;
 pub use keys::Keys;
 pub use meter_bar::ShareBar;
 pub use mode_switch::ModeSwitch;
+pub use part_view::PartView;
+#[cfg(feature = "ssr")]
 pub use schema_tree::{BodyView, SchemaTree};
 pub use template::{Template, segments_of};
 pub use theme::{THEME_COOKIE, ThemeToggle};
 pub use traffic::{FeedState, StatusMark, TrafficTable};
 pub use upstream::HealthDot;
+pub use when::When;

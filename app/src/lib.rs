@@ -1,12 +1,14 @@
 //! The dashboard: rendered by the server, taken over by the browser.
 //!
-//! [`shell`] is the document, [`App`] what lives in it. What the screens show comes through [`backend`] once and then
-//! through [`live`]. Components show; what there is to compute lies in plain structs ([`feed`], [`meter`],
+//! [`shell`] is the document, [`App`] what lives in it. What is live comes through [`backend`] once and then through
+//! [`live`]; the rest the server draws, part by part ([`parts`]). Components show; what there is to compute lies in plain structs ([`feed`], [`meter`],
 //! [`standing`], [`mod@format`]) that know nothing of signals.
 
 // Views are types as deep as the page.
 #![recursion_limit = "256"]
 
+#[cfg(feature = "hydrate")]
+mod acts;
 pub mod address;
 pub mod backend;
 pub mod components;
@@ -17,19 +19,19 @@ pub mod feed;
 pub mod format;
 pub mod live;
 pub mod meter;
+#[cfg(feature = "hydrate")]
+mod morph;
 pub mod pages;
+pub mod parts;
 pub mod standing;
 
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
-use leptos_router::components::{ParentRoute, Route, Router, Routes};
+use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use components::Frame;
-use pages::{
-    AlertPage, Deck, Docs, Drift, EndpointPage, Explorer, Lost, NoAlertOpen, NothingOpen, Plugins, Settings, Traffic,
-    Twin,
-};
+use pages::{Deck, Docs, Drift, Explorer, Lost, Plugins, Settings, Traffic, Twin};
 
 /// The document around the page. Only the server writes it.
 #[cfg(feature = "ssr")]
@@ -70,14 +72,8 @@ pub fn App() -> impl IntoView {
                 <Routes fallback=|| view! { <Lost/> }>
                     <Route path=path!("/") view=Deck ssr=SsrMode::Async/>
                     <Route path=path!("/admin/traffic") view=Traffic ssr=SsrMode::Async/>
-                    <ParentRoute path=path!("/admin/explorer") view=Explorer ssr=SsrMode::Async>
-                        <Route path=path!("") view=NothingOpen/>
-                        <Route path=path!(":id") view=EndpointPage/>
-                    </ParentRoute>
-                    <ParentRoute path=path!("/admin/drift") view=Drift ssr=SsrMode::Async>
-                        <Route path=path!("") view=NoAlertOpen/>
-                        <Route path=path!(":id") view=AlertPage/>
-                    </ParentRoute>
+                    <Route path=path!("/admin/explorer/:id?") view=Explorer ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/drift/:id?") view=Drift ssr=SsrMode::Async/>
                     <Route path=path!("/admin/docs") view=Docs ssr=SsrMode::Async/>
                     <Route path=path!("/admin/twin") view=Twin ssr=SsrMode::Async/>
                     <Route path=path!("/admin/settings") view=Settings ssr=SsrMode::Async/>

@@ -25,6 +25,10 @@ pub struct Live {
     pub learned: RwSignal<u64>,
     /// Grows when the watchdog has news: at once for an alert, and at most once a second for what only counts.
     pub drift: RwSignal<u64>,
+    /// Grows when somebody did something in a part.
+    pub acted: RwSignal<u64>,
+    /// What became of that: nothing more to say, or why it was refused.
+    pub told: RwSignal<Option<Result<(), String>>>,
 }
 
 /// How the page itself is connected.
@@ -51,6 +55,8 @@ impl Live {
             connection: RwSignal::new(Connection::Connecting),
             learned: RwSignal::new(0),
             drift: RwSignal::new(0),
+            acted: RwSignal::new(0),
+            told: RwSignal::new(None),
         }
     }
 
@@ -127,7 +133,8 @@ mod browser {
     use gloo_net::websocket::futures::WebSocket;
     use leptos::prelude::*;
     use leptos::task::spawn_local;
-    use understudy_types::LiveMessage;
+    use serde::Deserialize;
+    use understudy_types::{Status, TrafficRow};
 
     use super::{Connection, Live};
     use crate::backend;
@@ -138,6 +145,19 @@ mod browser {
     const LEARNED_EVERY_MS: u64 = 2000;
     /// Two clocks differ by this much without a restart between.
     const CLOCK_SLACK_MS: u64 = 3000;
+
+    /// `LiveMessage`, with what this page reads of it: an enum with its tag inside needs a lot of code.
+    #[derive(Deserialize)]
+    struct Said {
+        #[serde(rename = "type")]
+        what: String,
+        #[serde(default)]
+        status: Option<Box<Status>>,
+        #[serde(default)]
+        rows: Vec<TrafficRow>,
+        #[serde(default)]
+        skipped: u64,
+    }
 
     pub(super) fn start(live: Live) {
         // An effect runs after the page was taken over: until then it has to look as the server made it.
@@ -204,7 +224,7 @@ mod browser {
         let mut spoke = false;
         while let Some(Ok(message)) = socket.next().await {
             let Message::Text(text) = message else { continue };
-            let Ok(message) = serde_json::from_str(&text) else { continue };
+            let Ok(message) = serde_json::from_str::<Said>(&text) else { continue };
             if !spoke {
                 spoke = true;
                 live.meter.update(|meter| meter.interrupt());
@@ -236,20 +256,21 @@ mod browser {
         }
     }
 
-    fn take(live: Live, message: LiveMessage, now_ms: u64) {
-        match message {
-            LiveMessage::Tick { status, rows, skipped } => {
+    fn take(live: Live, said: Said, now_ms: u64) {
+        match (said.what.as_str(), said.status) {
+            ("tick", Some(status)) => {
                 live.meter.update(|meter| meter.count(&status.counters, now_ms));
                 note_start(live, now_ms.saturating_sub(status.uptime_seconds * 1000));
                 live.status.set(*status);
-                if !rows.is_empty() || skipped > 0 {
+                if !said.rows.is_empty() || said.skipped > 0 {
                     live.now_ms.set(now_ms);
-                    live.feed.update(|feed| feed.push(rows, skipped));
+                    live.feed.update(|feed| feed.push(said.rows, said.skipped));
                 }
             }
-            LiveMessage::Drift { .. } => live.drift.update(|news| *news += 1),
+            ("drift", _) => live.drift.update(|news| *news += 1),
             // What was missed is in the next status; the rows are fetched.
-            LiveMessage::Missed { .. } => spawn_local(catch_up(live)),
+            ("missed", _) => spawn_local(catch_up(live)),
+            _ => {}
         }
     }
 }

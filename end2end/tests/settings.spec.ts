@@ -8,7 +8,7 @@ test("what the twin may answer is set and stays", async ({ page, understudy }) =
   await twin.getByLabel("Takes as long as").selectOption("fixed_ms");
   await twin.getByLabel("Milliseconds").fill("5");
   await twin.getByRole("button", { name: "Save" }).click();
-  await expect(twin.locator(".outcome")).toHaveText("saved");
+  await expect(page.locator(".told .done")).toHaveText("Done");
   const settings = await (await understudy.get("/admin/twin/settings")).json();
   expect(settings).toMatchObject({ seed: 42, min_confidence: 0.5, latency: { mode: "fixed_ms", fixed_ms: 5 } });
   await page.reload();
@@ -57,7 +57,7 @@ test.describe("what cannot be", () => {
     const twin = page.getByRole("region", { name: "The twin's answers" });
     await twin.getByLabel("Seed").fill("many");
     await twin.getByRole("button", { name: "Save" }).click();
-    await expect(page.locator(".settings > .failure")).toContainText("not a whole number");
+    await expect(page.locator(".told .failure")).toContainText("not a whole number");
     expect(await (await understudy.get("/admin/twin/settings")).json()).toMatchObject({ seed: null });
   });
 });

@@ -30,8 +30,26 @@ pub fn Frame(children: Children) -> impl IntoView {
             </header>
             <main id="screen" class="screen" tabindex="-1">{children()}</main>
         </div>
+        <Told/>
         <Keys/>
     }
+}
+
+/// What became of what somebody did on a screen.
+#[component]
+fn Told() -> impl IntoView {
+    let live = expect_context::<Live>();
+    #[cfg(feature = "hydrate")]
+    crate::acts::listen(live);
+    let failure = move || live.told.with(|told| told.as_ref().and_then(|told| told.as_ref().err().cloned()));
+    let done = move || live.told.with(|told| told.as_ref().is_some_and(Result::is_ok)).then_some("Done");
+    view! {
+        <div class="told">
+            <p class="failure" role="alert">{failure}</p>
+            <p class="done" role="status">{done}</p>
+        </div>
+    }
+    .into_any()
 }
 
 #[component]

@@ -121,14 +121,11 @@ type Way = (String, String);
 fn Palette(over: RwSignal<Over>) -> impl IntoView {
     let typed = RwSignal::new(String::new());
     let at = RwSignal::new(0_usize);
-    let endpoints = LocalResource::new(backend::endpoints);
+    let endpoints = LocalResource::new(backend::ways);
     let ways = Memo::new(move |_| {
         let mut ways: Vec<Way> = PAGES.iter().map(|(href, name, _)| ((*name).to_owned(), (*href).to_owned())).collect();
         if let Some(Ok(endpoints)) = endpoints.get() {
-            let way = |endpoint: understudy_types::EndpointSummary| {
-                (format!("{} {}", endpoint.method, endpoint.template), format!("/admin/explorer/{}", endpoint.id))
-            };
-            ways.extend(endpoints.into_iter().map(way));
+            ways.extend(endpoints);
         }
         typed.with(|typed| fitting(ways, typed))
     });

@@ -1,64 +1,80 @@
-//! Endpoint Explorer: what was learned, endpoint by endpoint; the address says which one is open.
+//! Endpoint Explorer: what was learned, endpoint by endpoint; the address says which one is open and what is looked for.
 
-pub mod detail;
-pub mod list;
-
-pub use detail::EndpointPage;
+#[cfg(feature = "ssr")]
+pub(crate) mod detail;
+#[cfg(feature = "ssr")]
+pub(crate) mod list;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::components::Outlet;
-use leptos_router::hooks::use_params_map;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
-use crate::backend;
-use crate::components::Copyable;
+use crate::address::encode;
+use crate::components::PartView;
 use crate::live::Live;
-use list::EndpointList;
-
-/// What the list is narrowed to; it outlives the list, which is read again as more is learned.
-#[derive(Debug, Clone, Copy)]
-struct Filter(RwSignal<String>);
+use crate::parts::Part;
 
 #[component]
 pub fn Explorer() -> impl IntoView {
     let live = expect_context::<Live>();
-    provide_context(Filter(RwSignal::new(String::new())));
-    let endpoints = Resource::new(move || live.learned.get(), |_| backend::endpoints());
-    let params = use_params_map();
-    let is_open = move || params.with(|params| params.get_str("id").is_some());
+    let (params, query) = (use_params_map(), use_query_map());
+    let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
+    let filter = Memo::new(move |_| query.with(|query| query.get("q").unwrap_or_default()));
+    let wish = Memo::new(move |_| query.with(|query| query.get("wish").unwrap_or_default()));
+    let list = Memo::new(move |_| Part::Endpoints { filter: filter.get(), open: id.get() });
+    let detail = Memo::new(move |_| Part::Endpoint { id: id.get(), wish: wish.get() });
+    let is_open = Memo::new(move |_| id.with(|id| !id.is_empty()));
+    let title = RwSignal::new(String::new());
+    let close = move || address("", &filter.get());
     view! {
-        <Title text="Explorer"/>
+        <Title text=move || if is_open.get() && !title.with(String::is_empty) { title.get() } else { "Explorer".into() }/>
         <div class="explorer" class:explorer-open=is_open>
             <section class="explorer-list" aria-labelledby="explorer-title">
                 <h1 id="explorer-title">"Endpoints"</h1>
-                <Transition>
-                    {move || Suspend::new(async move {
-                        let ready = live.ready().await;
-                        match ready.and(endpoints.await) {
-                            Ok(endpoints) if endpoints.is_empty() => view! { <NothingLearned/> }.into_any(),
-                            Ok(endpoints) => view! { <EndpointList endpoints/> }.into_any(),
-                            Err(error) => view! { <p class="panel failure" role="alert">"The server could not be asked: " {error.to_string()}</p> }.into_any(),
-                        }
-                    })}
-                </Transition>
+                <Search id filter/>
+                <PartView part=list again=live.learned title=RwSignal::new(String::new())/>
             </section>
-            <Outlet/>
+            <Show when=move || is_open.get()>
+                <section class="detail panel" aria-label="Endpoint">
+                    <a class="detail-close quiet" href=close data-noscroll="">"Close"</a>
+                    <PartView part=detail again=live.learned title/>
+                </section>
+            </Show>
         </div>
     }
+    .into_any()
 }
 
-/// Beside the list there is nothing until an endpoint is opened.
+/// A plain form when there is no script.
 #[component]
-pub fn NothingOpen() -> impl IntoView {}
-
-#[component]
-fn NothingLearned() -> impl IntoView {
-    let live = expect_context::<Live>();
+fn Search(id: Memo<String>, filter: Memo<String>) -> impl IntoView {
+    let navigate = use_navigate();
+    let typed = move |event| {
+        let to = address(&id.get_untracked(), &event_target_value(&event));
+        navigate(&to, NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
+    };
     view! {
-        <div class="panel steps">
-            <h2>"Nothing has been learned yet"</h2>
-            <p>"Endpoints appear here as soon as the API has answered requests that pass through. For example:"</p>
-            <Copyable text=Signal::derive(move || format!("curl -i {}/", live.api_url.get()))/>
-        </div>
+        <form class="explorer-tools" method="get" role="search" on:submit=|event| event.prevent_default()>
+            <input
+                type="search"
+                name="q"
+                class="filter"
+                placeholder="Filter by method or path"
+                aria-label="Filter by method or path"
+                autocomplete="off"
+                value=move || filter.get()
+                prop:value=move || filter.get()
+                on:input=typed
+            />
+        </form>
     }
+    .into_any()
+}
+
+/// Of the screen with this endpoint open, narrowed like this.
+#[must_use]
+pub fn address(id: &str, filter: &str) -> String {
+    let place = if id.is_empty() { "/admin/explorer".to_owned() } else { format!("/admin/explorer/{id}") };
+    if filter.is_empty() { place } else { format!("{place}?q={}", encode(filter)) }
 }

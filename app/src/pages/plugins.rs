@@ -1,44 +1,29 @@
 //! Plugins: what is in the folder, how it does, and the switches.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use understudy_types::PluginInfo;
 
-use crate::backend::{self, ReloadPlugins, SwitchPlugin};
 use crate::components::Copyable;
 use crate::format;
+use crate::parts::{Desk, Drawn};
 
-#[component]
-pub fn Plugins() -> impl IntoView {
-    let reload = ServerAction::<ReloadPlugins>::new();
-    let switch = ServerAction::<SwitchPlugin>::new();
-    let plugins = Resource::new(move || (reload.version().get(), switch.version().get()), |_| backend::plugins());
-    let failure = move || {
-        switch.value().with(|answer| answer.as_ref().and_then(|answer| answer.as_ref().err()).map(ToString::to_string))
+pub(crate) fn draw(desk: &Desk) -> Drawn {
+    let plugins = desk.backend.plugins();
+    let table = if plugins.is_empty() {
+        view! { <NoPlugins/> }.into_any()
+    } else {
+        view! { <PluginTable plugins/> }.into_any()
     };
-    view! {
-        <Title text="Plugins"/>
+    let view = view! {
         <section class="plugins" aria-labelledby="plugins-title">
             <div class="plugins-head">
                 <h1 id="plugins-title">"Plugins"</h1>
-                <ActionForm action=reload>
-                    <button type="submit" class="plugin-switch" aria-busy=move || reload.pending().get().to_string()>
-                        "Read the folder again"
-                    </button>
-                </ActionForm>
+                <form method="post" action="/admin/fn/reload-plugins"><button type="submit" class="plugin-switch">"Read the folder again"</button></form>
             </div>
-            <p class="failure" role="alert">{failure}</p>
-            <Transition>
-                {move || Suspend::new(async move {
-                    match plugins.await {
-                        Ok(plugins) if plugins.is_empty() => view! { <NoPlugins/> }.into_any(),
-                        Ok(plugins) => view! { <PluginTable plugins switch/> }.into_any(),
-                        Err(error) => view! { <p class="panel failure" role="alert">"The server could not be asked: " {error.to_string()}</p> }.into_any(),
-                    }
-                })}
-            </Transition>
+            {table}
         </section>
-    }
+    };
+    Drawn::new("Plugins", view.into_any())
 }
 
 #[component]
@@ -53,7 +38,7 @@ fn NoPlugins() -> impl IntoView {
 }
 
 #[component]
-fn PluginTable(plugins: Vec<PluginInfo>, switch: ServerAction<SwitchPlugin>) -> impl IntoView {
+fn PluginTable(plugins: Vec<PluginInfo>) -> impl IntoView {
     view! {
         <div class="table-scroll">
             <table class="rows plugin-table">
@@ -71,20 +56,20 @@ fn PluginTable(plugins: Vec<PluginInfo>, switch: ServerAction<SwitchPlugin>) -> 
                         <th scope="col">"Switch"</th>
                     </tr>
                 </thead>
-                <tbody>{plugins.into_iter().map(|plugin| view! { <PluginRow plugin switch/> }).collect_view()}</tbody>
+                <tbody>{plugins.into_iter().map(|plugin| view! { <PluginRow plugin/> }).collect_view()}</tbody>
             </table>
         </div>
     }
 }
 
 #[component]
-fn PluginRow(plugin: PluginInfo, switch: ServerAction<SwitchPlugin>) -> impl IntoView {
+fn PluginRow(plugin: PluginInfo) -> impl IntoView {
     let why = why(&plugin);
     let label = switch_word(&plugin.state);
     let enable = plugin.state == "disabled" || plugin.state == "switched-off";
     let (id, name) = (plugin.id.clone(), plugin.name.clone());
     view! {
-        <tr class="row" data-plugin=plugin.id>
+        <tr class="row" data-plugin=plugin.id.clone() data-key=plugin.id>
             <th scope="row" class="plugin-name">
                 {plugin.name} " " <span class="plugin-version">{plugin.version}</span>
                 <span class="plugin-file">{plugin.file}</span>
@@ -100,11 +85,11 @@ fn PluginRow(plugin: PluginInfo, switch: ServerAction<SwitchPlugin>) -> impl Int
             <td>
                 {label
                     .map(|label| view! {
-                        <ActionForm action=switch>
+                        <form method="post" action="/admin/fn/switch-plugin">
                             <input type="hidden" name="id" value=id/>
                             <input type="hidden" name="enabled" value=enable.to_string()/>
                             <button type="submit" class="plugin-switch" aria-label=format!("{label} {name}")>{label}</button>
-                        </ActionForm>
+                        </form>
                     })}
             </td>
         </tr>

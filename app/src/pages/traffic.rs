@@ -1,6 +1,9 @@
 //! Traffic: every exchange as it happens, narrowed by the filter language, with one of them opened beside the list.
 
-pub mod detail;
+#[cfg(feature = "ssr")]
+pub(crate) mod detail;
+#[cfg(feature = "ssr")]
+pub(crate) mod difference;
 pub mod list;
 
 use std::sync::Arc;
@@ -12,8 +15,9 @@ use leptos_router::hooks::{use_navigate, use_query_map};
 
 use crate::address::TrafficAddress;
 use crate::backend::{self, TrafficView};
+use crate::components::PartView;
 use crate::live::Live;
-use detail::ExchangePanel;
+use crate::parts::Part;
 use list::Stream;
 
 /// What the screen shows, for its parts; the address of the page is where it is kept.
@@ -46,8 +50,9 @@ pub fn Traffic() -> impl IntoView {
     let asked = Memo::new(move |_| shown.with(|shown| (shown.filter.clone(), pins(shown))));
     let rows = Resource::new(move || asked.get(), |(filter, pins)| backend::load_traffic(filter, pins));
     let is_open = move || shown.with(|shown| shown.open.is_some());
+    let title = RwSignal::new(String::new());
     view! {
-        <Title text="Traffic"/>
+        <Title text=move || if is_open() && !title.with(String::is_empty) { title.get() } else { "Traffic".into() }/>
         <div class="explorer traffic-screen" class:explorer-open=is_open>
             <section class="explorer-list" aria-labelledby="traffic-screen-title">
                 <h1 id="traffic-screen-title">"Traffic"</h1>
@@ -62,8 +67,21 @@ pub fn Traffic() -> impl IntoView {
                     })}
                 </Transition>
             </section>
-            <Show when=is_open><ExchangePanel/></Show>
+            <Show when=is_open><ExchangePanel title/></Show>
         </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn ExchangePanel(title: RwSignal<String>) -> impl IntoView {
+    let shown = expect_context::<Shown>();
+    let part = Memo::new(move |_| Part::Exchange { id: shown.with(|shown| shown.open.unwrap_or_default()) });
+    view! {
+        <section class="detail panel" aria-label="Exchange">
+            <a class="detail-close quiet" href=move || shown.with(|shown| shown.opening(None).url()) data-noscroll="">"Close"</a>
+            <PartView part again=Signal::stored(0) title/>
+        </section>
     }
     .into_any()
 }

@@ -1,199 +1,32 @@
 //! Twin: what the twin remembers, collection by collection, and the states kept under a name.
 
+#[cfg(feature = "ssr")]
+pub(crate) mod board;
+
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
-use understudy_types::{TwinCollection, TwinEntity, TwinSave};
 
-use crate::address::encode;
-use crate::backend::{self, ChangeTwin, TwinView};
-use crate::components::BodyText;
-use crate::format;
+use crate::components::PartView;
 use crate::live::Live;
+use crate::parts::Part;
 
 #[component]
 pub fn Twin() -> impl IntoView {
     let live = expect_context::<Live>();
     let query = use_query_map();
-    let change = ServerAction::<ChangeTwin>::new();
-    let asked = Memo::new(move |_| {
-        query.with(|query| {
-            let part = |name| query.get_str(name).unwrap_or_default().to_owned();
-            (part("collection"), part("after"))
-        })
+    let part = Memo::new(move |_| {
+        let part = |name| query.with(|query| query.get(name).unwrap_or_default());
+        Part::Twin { collection: part("collection"), after: part("after") }
     });
-    let view = Resource::new(
-        move || (asked.get(), change.version().get(), live.learned.get()),
-        |((collection, after), ..)| backend::load_twin(collection, after),
-    );
-    let failure = move || {
-        change.value().with(|answer| answer.as_ref().and_then(|answer| answer.as_ref().err()).map(ToString::to_string))
-    };
+    // What the twin does changes its state too.
+    let again = Memo::new(move |_| live.learned.get() + live.status.with(|status| status.counters.twin));
     view! {
         <Title text="Twin"/>
         <section class="twin-screen" aria-labelledby="twin-title">
             <h1 id="twin-title">"Twin"</h1>
-            <p class="failure" role="alert">{failure}</p>
-            <Transition>
-                {move || Suspend::new(async move {
-                    let ready = live.ready().await;
-                    match ready.and(view.await) {
-                        Ok(view) => board(view, asked.get_untracked().0, change),
-                        Err(error) => view! { <p class="panel failure" role="alert">"The server could not be asked: " {error.to_string()}</p> }.into_any(),
-                    }
-                })}
-            </Transition>
+            <PartView part again=again title=RwSignal::new(String::new())/>
         </section>
     }
     .into_any()
-}
-
-fn board(view: TwinView, open: String, change: ServerAction<ChangeTwin>) -> AnyView {
-    let TwinView { state, saves, rows, next } = view;
-    if state.collections.is_empty() && saves.is_empty() {
-        return view! {
-            <div class="panel steps">
-                <h2>"The twin has no collections yet"</h2>
-                <p>"They are found from traffic: lists such as /things and what lies under /things/{id}. Use the app for a while, or import an OpenAPI document."</p>
-            </div>
-        }
-        .into_any();
-    }
-    let changed = state.collections.iter().map(|collection| collection.changed).sum();
-    let is_open = rows.is_some();
-    view! {
-        <div class="explorer" class:explorer-open=is_open>
-            <div class="twin-side">
-                <Collections collections=state.collections open=open.clone()/>
-                <Keeping saves changed change/>
-                <p class="body-note">"Seed " <code>{state.seed}</code></p>
-            </div>
-            {rows.map(|rows| view! { <Rows collection=open rows next/> })}
-        </div>
-    }
-    .into_any()
-}
-
-#[component]
-fn Collections(collections: Vec<TwinCollection>, open: String) -> impl IntoView {
-    let row = |collection: TwinCollection| {
-        let TwinCollection { name, key, rows, changed } = collection;
-        let class = if name == open { "row row-open" } else { "row" };
-        let href = format!("/admin/twin?collection={}", encode(&name));
-        view! {
-            <tr class=class>
-                <th scope="row"><a href=href data-noscroll="">{name}</a></th>
-                <td class="field-name">{key}</td>
-                <td class="number">{format::count(rows as u64)}</td>
-                <td class="number">{format::count(changed as u64)}</td>
-            </tr>
-        }
-    };
-    view! {
-        <div class="table-scroll">
-            <table class="rows collections">
-                <thead>
-                    <tr>
-                        <th scope="col">"Collection"</th>
-                        <th scope="col" title="The field that identifies a row">"Key"</th>
-                        <th scope="col" class="number">"Rows"</th>
-                        <th scope="col" class="number" title="Rows that the twin itself wrote or deleted">"Changed"</th>
-                    </tr>
-                </thead>
-                <tbody>{collections.into_iter().map(row).collect_view()}</tbody>
-            </table>
-        </div>
-    }
-    .into_any()
-}
-
-#[component]
-fn Keeping(saves: Vec<TwinSave>, changed: usize, change: ServerAction<ChangeTwin>) -> impl IntoView {
-    let live = expect_context::<Live>();
-    let row = move |save: TwinSave| {
-        let TwinSave { name, at_ms, bytes } = save;
-        let (load, remove, hidden) = (format!("Load {name}"), format!("Remove {name}"), name.clone());
-        view! {
-            <li class="save">
-                <span class="save-name">{name}</span>
-                <span class="when" title=format::timestamp(at_ms)>{move || format::ago(at_ms, live.now_ms.get())} ", " {format::bytes(bytes)}</span>
-                <ActionForm action=change>
-                    <input type="hidden" name="name" value=hidden/>
-                    <button type="submit" class="choice" name="action" value="load" aria-label=load>"Load"</button>
-                    <button type="submit" class="choice" name="action" value="remove" aria-label=remove>"Remove"</button>
-                </ActionForm>
-            </li>
-        }
-    };
-    view! {
-        <section class="panel keeping" aria-labelledby="keeping-title">
-            <h2 id="keeping-title">"Keep and go back"</h2>
-            <ActionForm action=change attr:class="choices">
-                <input type="text" class="filter" name="name" aria-label="Name to keep this state under" placeholder="before the demo" maxlength="64"/>
-                <button type="submit" class="choice" name="action" value="save">"Save"</button>
-            </ActionForm>
-            <ActionForm action=change attr:class="choices">
-                <button type="submit" class="choice" name="action" value="reset">"Reset"</button>
-                <span class="body-note">{reset_words(changed)}</span>
-            </ActionForm>
-            <ul class="saves">{saves.into_iter().map(row).collect_view()}</ul>
-        </section>
-    }
-    .into_any()
-}
-
-/// What a reset would undo.
-fn reset_words(changed: usize) -> String {
-    match changed {
-        0 => "Nothing was changed by clients; what was learned stays.".into(),
-        1 => "Takes back 1 row that clients changed; what was learned stays.".into(),
-        rows => format!("Takes back {rows} rows that clients changed; what was learned stays."),
-    }
-}
-
-#[component]
-fn Rows(collection: String, rows: Vec<TwinEntity>, next: Option<String>) -> impl IntoView {
-    let more = next.map(|next| format!("/admin/twin?collection={}&after={}", encode(&collection), encode(&next)));
-    view! {
-        <section class="detail panel" aria-label="Rows">
-            <a class="detail-close quiet" href="/admin/twin" data-noscroll="">"Close"</a>
-            <h2>{collection}</h2>
-            {rows.is_empty().then(|| view! { <p class="body-note">"No rows."</p> })}
-            {rows.into_iter().map(entity).collect_view()}
-            {more.map(|more| view! { <a class="choice" href=more data-noscroll="">"More rows"</a> })}
-        </section>
-    }
-    .into_any()
-}
-
-fn entity(entity: TwinEntity) -> AnyView {
-    let TwinEntity { key, fields, refs, changed } = entity;
-    let text = serde_json::to_string(&fields).unwrap_or_default();
-    let bytes = text.len() as u64;
-    let message = understudy_types::MessageDetail { headers: Vec::new(), bytes, truncated: false, text: Some(text) };
-    let refs: Vec<String> = refs
-        .iter()
-        .map(|(field, to)| format!("{field} → {}", to.as_str().map_or_else(|| to.to_string(), str::to_owned)))
-        .collect();
-    let shown = key.clone();
-    view! {
-        <details class="response" data-key=key>
-            <summary><code>{shown}</code> {changed.then_some(" changed by the twin")}</summary>
-            {(!refs.is_empty()).then(|| view! { <p class="body-note">{refs.join(", ")}</p> })}
-            <BodyText message/>
-        </details>
-    }
-    .into_any()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::reset_words;
-
-    #[test]
-    fn a_reset_says_what_it_takes_back() {
-        assert!(reset_words(0).starts_with("Nothing"));
-        assert!(reset_words(1).contains("1 row "));
-        assert!(reset_words(7).contains("7 rows"));
-    }
 }

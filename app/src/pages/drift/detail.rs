@@ -1,120 +1,56 @@
 //! One alert: what changed, the proof, and what to do about it.
 
-use leptos::form::ActionForm;
 use leptos::prelude::*;
-use leptos_meta::Title;
-use leptos_router::components::A;
-use leptos_router::hooks::use_params_map;
 use serde_json::Value;
 use understudy_types::{DriftAlert, DriftFinding, DriftStep};
 
-use super::list::SeverityMark;
-use crate::backend::{self, Decide};
-use crate::components::{Template, segments_of};
+use super::list::severity_mark;
+use crate::components::{Template, When, segments_of};
 use crate::format;
-use crate::live::Live;
+use crate::parts::{Desk, Drawn};
 
-#[component]
-pub fn AlertPage() -> impl IntoView {
-    let live = expect_context::<Live>();
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get_str("id").and_then(|id| id.parse::<u64>().ok())));
-    let decision = ServerAction::<Decide>::new();
-    // It outlives the alert's view, which is made anew whenever the alert counts up.
-    let reason = RwSignal::new(String::new());
-    let alert = Resource::new(
-        move || (id.get(), live.drift.get(), decision.version().get()),
-        |(id, ..)| async move {
-            match id {
-                Some(id) => backend::load_alert(id).await,
-                None => Ok(None),
-            }
-        },
-    );
-    Effect::new(move |_| {
-        if decision.version().get() > 0 {
-            reason.set(String::new());
-            live.drift.update(|news| *news += 1);
-        }
-    });
-    view! {
-        <section class="detail panel" aria-label="Alert">
-            <A href="/admin/drift" attr:class="detail-close quiet" scroll=false>"Close"</A>
-            <Transition>
-                {move || Suspend::new(async move {
-                    let ready = live.ready().await;
-                    match ready.and(alert.await) {
-                        Ok(Some(alert)) => view! { <Detail alert decision reason/> }.into_any(),
-                        Ok(None) => view! { <UnknownAlert/> }.into_any(),
-                        Err(error) => view! { <p class="failure" role="alert">"The server could not be asked: " {error.to_string()}</p> }.into_any(),
-                    }
-                })}
-            </Transition>
-        </section>
-    }
+pub(crate) fn draw(desk: &Desk, id: &str) -> Drawn {
+    let alert = id.parse().ok().and_then(|id| desk.backend.drift_alert(id));
+    let Some(alert) = alert else {
+        return Drawn::missing(view! { <p>"There is no alert with this id."</p> }.into_any());
+    };
+    Drawn::new(alert.message.clone(), view! { <Detail alert now_ms=desk.now_ms/> }.into_any())
 }
 
 #[component]
-fn UnknownAlert() -> impl IntoView {
-    #[cfg(feature = "ssr")]
-    crate::document::not_found();
-    view! { <p>"There is no alert with this id."</p> }
-}
-
-#[component]
-fn Detail(alert: DriftAlert, decision: ServerAction<Decide>, reason: RwSignal<String>) -> impl IntoView {
-    let live = expect_context::<Live>();
-    let (first_ms, last_ms) = (alert.first_seen_ms, alert.last_seen_ms);
+fn Detail(alert: DriftAlert, now_ms: u64) -> impl IntoView {
     let class = format!("alert-headline severity-{}", alert.severity);
     view! {
-        <Title text=alert.message.clone()/>
         <h2 class="detail-title"><span class="method">{alert.method}</span> <Template segments=segments_of(&alert.template)/></h2>
         <p class=class>
-            <SeverityMark severity=alert.severity/> {alert.message}
+            {severity_mark(alert.severity)} {alert.message}
         </p>
         <dl class="facts">
             <div><dt>"State"</dt><dd>{alert.state}</dd></div>
             <div><dt>"Seen"</dt><dd title=format::exact(alert.count)>{format::times(alert.count)}</dd></div>
-            <div><dt>"First"</dt><dd title=format::timestamp(first_ms)>{move || format::ago(first_ms, live.now_ms.get())}</dd></div>
-            <div><dt>"Last"</dt><dd title=format::timestamp(last_ms)>{move || format::ago(last_ms, live.now_ms.get())}</dd></div>
+            <div><dt>"First"</dt><dd><When at_ms=alert.first_seen_ms now_ms/></dd></div>
+            <div><dt>"Last"</dt><dd><When at_ms=alert.last_seen_ms now_ms/></dd></div>
         </dl>
-        {alert.unresolved.then(|| view! { <Choices id=alert.id decision reason/> })}
+        {alert.unresolved.then(|| view! { <Choices id=alert.id/> })}
         {alert.findings.into_iter().map(|finding| view! { <Finding finding/> }).collect_view()}
         <h3>"History"</h3>
-        <ol class="history">{alert.history.into_iter().map(|step| view! { <Step step/> }).collect_view()}</ol>
+        <ol class="history">{alert.history.into_iter().map(|step| view! { <Step step now_ms/> }).collect_view()}</ol>
     }
 }
 
 #[component]
-fn Choices(id: u64, decision: ServerAction<Decide>, reason: RwSignal<String>) -> impl IntoView {
-    let failure = move || {
-        decision
-            .value()
-            .with(|answer| answer.as_ref().and_then(|answer| answer.as_ref().err()).map(ToString::to_string))
-    };
+fn Choices(id: u64) -> impl IntoView {
     let button = move |action: &'static str, label: &'static str, hint: &'static str| {
-        view! {
-            <button type="submit" name="action" value=action class="choice" title=hint aria-busy=move || decision.pending().get().to_string()>{label}</button>
-        }
+        view! { <button type="submit" name="action" value=action class="choice" title=hint>{label}</button> }
     };
     view! {
-        <ActionForm action=decision attr:class="choices" attr:aria-label="Decide">
+        <form method="post" action="/admin/fn/decide" class="choices" aria-label="Decide">
             <input type="hidden" name="id" value=id.to_string()/>
-            <input
-                type="text"
-                name="reason"
-                class="filter"
-                maxlength="2000"
-                placeholder="Reason, for the history"
-                aria-label="Reason, for the history"
-                prop:value=move || reason.get()
-                on:input=move |event| reason.set(event_target_value(&event))
-            />
+            <input type="text" name="reason" class="filter" maxlength="2000" placeholder="Reason, for the history" aria-label="Reason, for the history"/>
             {button("accept", "Accept", "The API may do that: the baseline moves, in a new version")}
             {button("dismiss", "Dismiss", "Never speak of it again")}
             {button("snooze", "Snooze 1 h", "Silent for an hour")}
-            <span class="choices-failure" role="alert">{failure}</span>
-        </ActionForm>
+        </form>
     }
 }
 
@@ -151,15 +87,13 @@ fn Finding(finding: DriftFinding) -> impl IntoView {
 }
 
 #[component]
-fn Step(step: DriftStep) -> impl IntoView {
-    let live = expect_context::<Live>();
-    let at_ms = step.at_ms;
+fn Step(step: DriftStep, now_ms: u64) -> impl IntoView {
     view! {
         <li>
             <strong>{step.what}</strong>
             {step.note.map(|note| format!(": {note}"))}
             " "
-            <span class="when" title=format::timestamp(at_ms)>{move || format::ago(at_ms, live.now_ms.get())}</span>
+            <When at_ms=step.at_ms now_ms/>
         </li>
     }
 }

@@ -1,40 +1,68 @@
 //! The list of alerts, newest first.
 
 use leptos::prelude::*;
-use leptos_router::components::A;
-use leptos_router::hooks::use_params_map;
 use understudy_types::{DriftAlert, DriftAlerts, DriftSummary};
 
-use crate::components::{Template, segments_of};
+use super::address;
+use crate::components::{Template, When, segments_of};
 use crate::format;
-use crate::live::Live;
+use crate::parts::{Desk, Drawn};
+
+pub(crate) fn draw(desk: &Desk, all: bool, open: &str) -> Drawn {
+    let alerts = desk.backend.drift_alerts(!all);
+    let head = head(&alerts.summary, all, open);
+    let now_ms = desk.now_ms;
+    let view = view! {
+        {head}
+        <AlertList alerts all open=open.to_owned() now_ms/>
+    };
+    Drawn::new("", view.into_any())
+}
+
+fn head(summary: &DriftSummary, all: bool, open: &str) -> AnyView {
+    let watched = watched_words(summary);
+    let (words, href) = (if all { "Only what is open" } else { "History too" }, address(open, !all));
+    view! {
+        <p class="explorer-tools">
+            <span>
+                <strong class="drift-summary">{summary.summary.clone()}</strong>
+                <span class="drift-score" title="0 is as it was, 100 is broken all over: severity, certainty and count of what is open">
+                    "Score " {format!("{:.1}", summary.score)}
+                </span>
+            </span>
+            <span class="explorer-count">{watched}</span>
+            <a class="quiet" href=href data-noscroll="">{words}</a>
+        </p>
+    }
+    .into_any()
+}
+
+fn watched_words(summary: &DriftSummary) -> String {
+    format!("{} of {} endpoints watched", summary.watched, summary.endpoints)
+}
 
 #[component]
-pub fn AlertList(alerts: DriftAlerts) -> impl IntoView {
+fn AlertList(alerts: DriftAlerts, all: bool, open: String, now_ms: u64) -> impl IntoView {
     if alerts.items.is_empty() {
         return view! { <Quiet summary=alerts.summary/> }.into_any();
     }
     let more = alerts.next.is_some();
     view! {
-        <ul class="alerts">{alerts.items.into_iter().map(|alert| view! { <AlertRow alert/> }).collect_view()}</ul>
+        <ul class="alerts">{alerts.items.into_iter().map(|alert| view! { <AlertRow is_open=alert.id.to_string() == open href=address(&alert.id.to_string(), all) alert now_ms/> }).collect_view()}</ul>
         {more.then(|| view! { <p class="explorer-count">"Older ones are in " <code>"GET /admin/drift-alerts"</code></p> })}
     }
     .into_any()
 }
 
 #[component]
-fn AlertRow(alert: DriftAlert) -> impl IntoView {
-    let live = expect_context::<Live>();
-    let params = use_params_map();
-    let id = alert.id.to_string();
-    let is_open = move || params.with(|params| params.get_str("id") == Some(id.as_str()));
-    let last_seen_ms = alert.last_seen_ms;
-    let class = format!("alert severity-{}", alert.severity);
+fn AlertRow(alert: DriftAlert, href: String, is_open: bool, now_ms: u64) -> impl IntoView {
+    let open = if is_open { " row-open" } else { "" };
+    let class = format!("alert severity-{}{open}", alert.severity);
     let closed = (alert.state != "open").then(|| alert.state.clone());
     view! {
-        <li class=class class:row-open=is_open data-kind=alert.kind.clone() data-state=alert.state>
-            <A href=format!("/admin/drift/{}", alert.id) attr:class="alert-link" scroll=false>
-                <SeverityMark severity=alert.severity/>
+        <li class=class data-key=alert.id.to_string() data-kind=alert.kind.clone() data-state=alert.state>
+            <a href=href class="alert-link" data-noscroll="" aria-current=is_open.then_some("page")>
+                {severity_mark(alert.severity)}
                 <span class="alert-words">
                     <span class="alert-place"><span class="method">{alert.method}</span> <Template segments=segments_of(&alert.template)/></span>
                     <span class="alert-message">{alert.message}</span>
@@ -42,16 +70,15 @@ fn AlertRow(alert: DriftAlert) -> impl IntoView {
                 <span class="alert-facts">
                     {closed.map(|state| view! { <span class="chip">{state}</span> })}
                     <span class="number" title=format::exact(alert.count)>{format::times(alert.count)}</span>
-                    <span class="when" title=format::timestamp(last_seen_ms)>{move || format::ago(last_seen_ms, live.now_ms.get())}</span>
+                    <When at_ms=alert.last_seen_ms now_ms/>
                 </span>
-            </A>
+            </a>
         </li>
     }
 }
 
 /// A filled triangle, a hollow one, a dot; and the word.
-#[component]
-pub fn SeverityMark(severity: String) -> impl IntoView {
+pub(super) fn severity_mark(severity: String) -> AnyView {
     let shape = match severity.as_str() {
         "critical" => "M5 .5l5 9h-10z",
         "warning" => "M5 .5l5 9h-10zM5 3l-3 5.500h6z",
@@ -65,6 +92,7 @@ pub fn SeverityMark(severity: String) -> impl IntoView {
             {severity}
         </span>
     }
+    .into_any()
 }
 
 #[component]
@@ -81,5 +109,16 @@ fn Quiet(summary: DriftSummary) -> impl IntoView {
             <p>{words}</p>
             <p>"In a pipeline, " <code>"understudy check --fail-on critical"</code> " says the same by its exit code."</p>
         </div>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_watched_is_said() {
+        let summary = DriftSummary { watched: 2, endpoints: 3, ..DriftSummary::default() };
+        assert_eq!(watched_words(&summary), "2 of 3 endpoints watched");
     }
 }

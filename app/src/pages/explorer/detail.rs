@@ -1,55 +1,28 @@
 //! One endpoint: its parameters, what it takes, what it answers.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
-use leptos_router::components::A;
-use leptos_router::hooks::use_params_map;
 use understudy_types::{BodySchema, EndpointDetail, EndpointSummary, Parameter, ResponseSchema};
 
-use crate::backend;
-use crate::components::{BodyView, ShareBar, StatusMark, Template};
+use crate::components::{BodyView, ShareBar, StatusMark, Template, When};
 use crate::format;
-use crate::live::Live;
+use crate::parts::{Desk, Drawn};
 
-#[component]
-pub fn EndpointPage() -> impl IntoView {
-    let live = expect_context::<Live>();
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
-    let detail = Resource::new(move || (id.get(), live.learned.get()), |(id, _)| backend::endpoint(id));
-    view! {
-        <section class="detail panel" aria-label="Endpoint">
-            <A href="/admin/explorer" attr:class="detail-close quiet" scroll=false>"Close"</A>
-            <Transition>
-                {move || Suspend::new(async move {
-                    let ready = live.ready().await;
-                    match ready.and(detail.await) {
-                        Ok(Some(detail)) => view! { <Detail detail/> }.into_any(),
-                        Ok(None) => view! { <UnknownEndpoint/> }.into_any(),
-                        Err(error) => view! { <p class="failure" role="alert">"The server could not be asked: " {error.to_string()}</p> }.into_any(),
-                    }
-                })}
-            </Transition>
-        </section>
-    }
-}
-
-#[component]
-fn UnknownEndpoint() -> impl IntoView {
-    #[cfg(feature = "ssr")]
-    crate::document::not_found();
-    view! {
-        <p>"There is no endpoint with this id. It may have been learned anew under another path template."</p>
-    }
-}
-
-#[component]
-fn Detail(detail: EndpointDetail) -> impl IntoView {
+pub(crate) async fn draw(desk: &Desk, id: &str, _wish: &str) -> Drawn {
+    let Some(detail) = desk.backend.endpoint(id) else { return Drawn::missing(unknown()) };
     let title = format!("{} {}", detail.summary.method, detail.summary.template);
+    Drawn::new(title, view! { <Detail detail now_ms=desk.now_ms/> }.into_any())
+}
+
+fn unknown() -> AnyView {
+    view! { <p>"There is no endpoint with this id. It may have been learned anew under another path template."</p> }
+        .into_any()
+}
+
+#[component]
+fn Detail(detail: EndpointDetail, now_ms: u64) -> impl IntoView {
     view! {
-        <Title text=title/>
-        <Head summary=detail.summary/>
-        {detail.named_by.map(|plugin| view! { <p class="named-by">"Template named by the plugin " <A href="/admin/plugins">{plugin}</A></p> })}
+        <Head summary=detail.summary now_ms/>
+        {detail.named_by.map(|plugin| view! { <p class="named-by">"Template named by the plugin " <a href="/admin/plugins">{plugin}</a></p> })}
         {(!detail.parameters.is_empty()).then(|| view! { <Parameters parameters=detail.parameters/> })}
         {detail.request.map(|body| view! { <RequestBody body/> })}
         <h3>"Responses"</h3>
@@ -58,10 +31,8 @@ fn Detail(detail: EndpointDetail) -> impl IntoView {
 }
 
 #[component]
-fn Head(summary: EndpointSummary) -> impl IntoView {
-    let live = expect_context::<Live>();
+fn Head(summary: EndpointSummary, now_ms: u64) -> impl IntoView {
     let time = |ms: Option<f64>| ms.map_or("–".into(), format::milliseconds);
-    let (first_ms, last_ms) = (summary.first_seen_ms, summary.last_seen_ms);
     view! {
         <h2 class="detail-title"><span class="method">{summary.method}</span> <Template segments=summary.segments/></h2>
         <dl class="facts">
@@ -69,8 +40,8 @@ fn Head(summary: EndpointSummary) -> impl IntoView {
             <div><dt>"p50"</dt><dd>{time(summary.latency_p50_ms)}</dd></div>
             <div><dt>"p95"</dt><dd>{time(summary.latency_p95_ms)}</dd></div>
             <div><dt>"Confidence"</dt><dd><ShareBar share=summary.confidence label="How far what was learned can be relied on"/></dd></div>
-            <div><dt>"First seen"</dt><dd title=format::timestamp(first_ms)>{move || format::ago(first_ms, live.now_ms.get())}</dd></div>
-            <div><dt>"Last seen"</dt><dd title=format::timestamp(last_ms)>{move || format::ago(last_ms, live.now_ms.get())}</dd></div>
+            <div><dt>"First seen"</dt><dd><When at_ms=summary.first_seen_ms now_ms/></dd></div>
+            <div><dt>"Last seen"</dt><dd><When at_ms=summary.last_seen_ms now_ms/></dd></div>
         </dl>
     }
 }

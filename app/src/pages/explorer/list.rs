@@ -1,39 +1,33 @@
 //! The list of endpoints, with a filter.
 
 use leptos::prelude::*;
-use leptos_router::components::A;
-use leptos_router::hooks::use_params_map;
 use understudy_types::{EndpointSummary, StatusCount};
 
-use crate::components::{ShareBar, StatusMark, Template};
+use super::address;
+use crate::components::{Copyable, ShareBar, StatusMark, Template, When};
 use crate::format;
-use crate::live::Live;
+use crate::parts::{Desk, Drawn};
 
 /// Status codes that fit into a row; the detail has them all.
 const STATUSES: usize = 3;
+/// A longer list is narrowed before it is read.
+const ROWS: usize = 500;
 
-#[component]
-pub fn EndpointList(endpoints: Vec<EndpointSummary>) -> impl IntoView {
-    let filter = expect_context::<super::Filter>().0;
-    let shown = {
-        let endpoints = sorted(endpoints);
-        Memo::new(move |_| {
-            filter
-                .with(|filter| endpoints.iter().filter(|endpoint| fits(endpoint, filter)).cloned().collect::<Vec<_>>())
-        })
+pub(crate) fn draw(desk: &Desk, filter: &str, open: &str) -> Drawn {
+    let all = desk.backend.endpoints();
+    if all.is_empty() {
+        return Drawn::new("", nothing_learned(desk));
+    }
+    let fitting: Vec<_> = sorted(all).into_iter().filter(|endpoint| fits(endpoint, filter)).collect();
+    let count = counted(fitting.len());
+    let more = (fitting.len() > ROWS).then(|| format!("The first {ROWS} are shown: narrow the list to see others."));
+    let row = |endpoint: EndpointSummary| {
+        let is_open = endpoint.id == open;
+        let href = address(&endpoint.id, filter);
+        view! { <EndpointRow endpoint href is_open now_ms=desk.now_ms/> }
     };
-    view! {
-        <p class="explorer-tools">
-            <input
-                type="search"
-                class="filter"
-                placeholder="Filter by method or path"
-                aria-label="Filter by method or path"
-                prop:value=move || filter.get()
-                on:input=move |event| filter.set(event_target_value(&event))
-            />
-            <span class="explorer-count">{move || counted(shown.with(Vec::len))}</span>
-        </p>
+    let view = view! {
+        <p class="explorer-count">{count}</p>
         <div class="table-scroll">
             <table class="rows endpoints">
                 <thead>
@@ -47,34 +41,43 @@ pub fn EndpointList(endpoints: Vec<EndpointSummary>) -> impl IntoView {
                         <th scope="col" class="roomy">"Last seen"</th>
                     </tr>
                 </thead>
-                <tbody>{move || shown.get().into_iter().map(|endpoint| view! { <EndpointRow endpoint/> }).collect_view()}</tbody>
+                <tbody>{fitting.into_iter().take(ROWS).map(row).collect_view()}</tbody>
             </table>
         </div>
+        {more.map(|more| view! { <p class="body-note">{more}</p> })}
+    };
+    Drawn::new("", view.into_any())
+}
+
+fn nothing_learned(desk: &Desk) -> AnyView {
+    let command = format!("curl -i {}/", desk.api_url);
+    view! {
+        <div class="panel steps">
+            <h2>"Nothing has been learned yet"</h2>
+            <p>"Endpoints appear here as soon as the API has answered requests that pass through. For example:"</p>
+            <Copyable text=Signal::stored(command)/>
+        </div>
     }
+    .into_any()
 }
 
 #[component]
-fn EndpointRow(endpoint: EndpointSummary) -> impl IntoView {
-    let live = expect_context::<Live>();
-    let params = use_params_map();
-    let id = endpoint.id.clone();
-    let is_open = move || params.with(|params| params.get_str("id") == Some(id.as_str()));
+fn EndpointRow(endpoint: EndpointSummary, href: String, is_open: bool, now_ms: u64) -> impl IntoView {
     let time = |ms: Option<f64>| ms.map_or("–".into(), format::milliseconds);
-    let last_seen_ms = endpoint.last_seen_ms;
     view! {
-        <tr class="row" class:row-open=is_open>
+        <tr class=if is_open { "row row-open" } else { "row" } data-key=endpoint.id>
             <td>
-                <A href=format!("/admin/explorer/{}", endpoint.id) attr:class="endpoint-link" scroll=false>
+                <a href=href class="endpoint-link" data-noscroll="" aria-current=is_open.then_some("page")>
                     <span class="method">{endpoint.method}</span>
                     <Template segments=endpoint.segments/>
-                </A>
+                </a>
             </td>
             <td class="number" title=format::exact(endpoint.requests)>{format::count(endpoint.requests)}</td>
             <td class="wide"><Statuses statuses=endpoint.statuses/></td>
             <td class="number roomy">{time(endpoint.latency_p50_ms)}</td>
             <td class="number roomy">{time(endpoint.latency_p95_ms)}</td>
             <td><ShareBar share=endpoint.confidence label="How far what was learned can be relied on"/></td>
-            <td class="roomy when" title=format::timestamp(last_seen_ms)>{move || format::ago(last_seen_ms, live.now_ms.get())}</td>
+            <td class="roomy"><When at_ms=endpoint.last_seen_ms now_ms/></td>
         </tr>
     }
 }

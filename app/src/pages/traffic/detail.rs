@@ -1,47 +1,29 @@
 //! One exchange: what was sent, what came back, how long it took and why this one answered.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
-use leptos_router::components::A;
 use understudy_types::{ExchangeDetail, MessageDetail, MessageKind, Side, StreamMessage, TrafficRow};
 
-use super::Shown;
-use crate::backend;
-use crate::components::{BodyText, Copyable, SourceMark, StatusMark, source_class};
-use crate::live::Live;
+use crate::components::{BodyText, Copyable, SourceMark, StatusMark, When, source_class};
+use crate::parts::{Desk, Drawn};
 use crate::{curl, format};
 
-#[component]
-pub fn ExchangePanel() -> impl IntoView {
-    let live = expect_context::<Live>();
-    let shown = expect_context::<Shown>();
-    let id = Memo::new(move |_| shown.with(|shown| shown.open.unwrap_or_default()));
-    let exchange = Resource::new(move || id.get(), backend::load_exchange);
-    view! {
-        <section class="detail panel" aria-label="Exchange">
-            <a class="detail-close quiet" href=move || shown.with(|shown| shown.opening(None).url()) data-noscroll="">"Close"</a>
-            <Transition>
-                {move || Suspend::new(async move {
-                    let ready = live.ready().await;
-                    match ready.and(exchange.await) {
-                        Ok(Some(exchange)) => view! { <Detail exchange/> }.into_any(),
-                        Ok(None) => view! { <p>"No exchange has this number, or it is no longer remembered."</p> }.into_any(),
-                        Err(error) => view! { <p class="failure" role="alert">"The server could not be asked: " {error.to_string()}</p> }.into_any(),
-                    }
-                })}
-            </Transition>
-        </section>
-    }
-    .into_any()
+pub(crate) fn draw(desk: &Desk, id: u64) -> Drawn {
+    let Some(exchange) = desk.backend.exchange(id) else {
+        return Drawn::missing(
+            view! { <p>"No exchange has this number, or it is no longer remembered."</p> }.into_any(),
+        );
+    };
+    let title = exchange.row.as_ref().map(|row| format!("{} {}", row.method, row.target)).unwrap_or_default();
+    Drawn::new(title, view! { <Detail exchange desk=desk.clone()/> }.into_any())
 }
 
 #[component]
-fn Detail(exchange: ExchangeDetail) -> impl IntoView {
+fn Detail(exchange: ExchangeDetail, desk: Desk) -> impl IntoView {
     let ExchangeDetail { row, endpoint, latency_us, request, response, messages, skipped_messages } = exchange;
     let is_kept = request.is_some();
-    let actions = row.clone().map(|row| view! { <Actions row request=request.clone()/> });
+    let actions = row.clone().map(|row| view! { <Actions row request=request.clone() api_url=desk.api_url.clone()/> });
     view! {
-        {row.map(|row| view! { <Head row endpoint latency_us/> })}
+        {row.map(|row| view! { <Head row endpoint latency_us now_ms=desk.now_ms/> })}
         {actions}
         {(!messages.is_empty()).then(|| view! { <Messages messages skipped=skipped_messages/> })}
         {(!is_kept).then(|| view! { <p class="body-note">"Fields and bodies of this exchange are no longer remembered: only the newest ones are."</p> })}
@@ -52,14 +34,10 @@ fn Detail(exchange: ExchangeDetail) -> impl IntoView {
 }
 
 #[component]
-fn Head(row: TrafficRow, endpoint: Option<String>, latency_us: Option<u64>) -> impl IntoView {
-    let live = expect_context::<Live>();
-    let at_ms = row.at_ms;
-    let title = format!("{} {}", row.method, row.target);
+fn Head(row: TrafficRow, endpoint: Option<String>, latency_us: Option<u64>, now_ms: u64) -> impl IntoView {
     let first = latency_us.unwrap_or(row.duration_us).min(row.duration_us);
     let template = row.template.clone().unwrap_or_else(|| "in the Explorer".into());
     view! {
-        <Title text=title/>
         <h2 class="detail-title"><span class="method">{row.method}</span> <span class="exchange-target">{row.target}</span></h2>
         <p class=format!("why {}", source_class(row.source))><SourceMark source=row.source/> <span>{row.reason}</span></p>
         <dl class="facts">
@@ -67,8 +45,8 @@ fn Head(row: TrafficRow, endpoint: Option<String>, latency_us: Option<u64>) -> i
             <div><dt>"First byte"</dt><dd>{format::duration_us(first)}</dd></div>
             <div><dt>"Whole"</dt><dd title=format!("{} µs", format::exact(row.duration_us))>{format::duration_us(row.duration_us)}</dd></div>
             <div><dt>"Size"</dt><dd title=format!("{} bytes", format::exact(row.bytes))>{format::bytes(row.bytes)}</dd></div>
-            <div><dt>"When"</dt><dd title=format::timestamp(at_ms)>{move || format::ago(at_ms, live.now_ms.get())}</dd></div>
-            {endpoint.map(|id| view! { <div><dt>"Endpoint"</dt><dd><A href=format!("/admin/explorer/{id}")>{template}</A></dd></div> })}
+            <div><dt>"When"</dt><dd><When at_ms=row.at_ms now_ms/></dd></div>
+            {endpoint.map(|id| view! { <div><dt>"Endpoint"</dt><dd><a href=format!("/admin/explorer/{id}")>{template}</a></dd></div> })}
         </dl>
         <Timing first whole=row.duration_us/>
     }
@@ -91,80 +69,29 @@ fn Timing(first: u64, whole: u64) -> impl IntoView {
 }
 
 #[component]
-fn Actions(row: TrafficRow, request: Option<MessageDetail>) -> impl IntoView {
-    let live = expect_context::<Live>();
-    let outcome = RwSignal::new(String::new());
-    let command = {
-        let (row, request) = (row.clone(), request.clone());
-        Signal::derive(move || curl::command(&live.api_url.get(), &row.method, &row.target, request.as_ref()))
-    };
-    let again = move |source: Option<&'static str>| {
-        outcome.set("sent …".into());
-        send(live.api_url.get_untracked(), row.clone(), request.clone(), source, outcome);
-    };
-    let (to_twin, to_api) = (again.clone(), again.clone());
+fn Actions(row: TrafficRow, request: Option<MessageDetail>, api_url: String) -> impl IntoView {
+    let command = curl::command(&api_url, &row.method, &row.target, request.as_ref());
+    let kept = request.iter().flat_map(|request| &request.headers).filter(|(name, _)| curl::is_sent(name));
+    let fields: Vec<String> = kept.map(|(name, value)| format!("{name}: {value}")).collect();
+    let text = request.and_then(|request| request.text).unwrap_or_default();
     view! {
-        <div class="actions">
-            <button type="button" class="choice replay" on:click=move |_| again(None) title="Sends the same request again. Credentials are not kept, so it goes without">"Replay"</button>
-            <button type="button" class="choice" on:click=move |_| to_twin(Some("twin"))>"Ask the twin"</button>
-            <button type="button" class="choice" on:click=move |_| to_api(Some("upstream"))>"Ask the API"</button>
-            <span class="outcome" role="status">{move || outcome.get()}</span>
+        <div class="call" data-call="" data-fields=fields.join("\n")>
+            <input type="hidden" name="method" value=row.method/>
+            <input type="hidden" name="target" value=row.target/>
+            <input type="hidden" name="text" value=text/>
+            <div class="actions">
+                <button type="button" class="choice replay" data-ask="" title="Sends the same request again. Credentials are not kept, so it goes without">"Replay"</button>
+                <button type="button" class="choice" data-ask="twin">"Ask the twin"</button>
+                <button type="button" class="choice" data-ask="upstream">"Ask the API"</button>
+                <button type="button" class="choice" data-ask="both" title="Sends it to the twin and to the API, and shows where they differ">"Compare with the twin"</button>
+                <span class="outcome" role="status"></span>
+            </div>
+            <div class="difference"></div>
         </div>
-        <Copyable text=command/>
+        <Copyable text=Signal::stored(command)/>
     }
     .into_any()
 }
-
-#[cfg(feature = "hydrate")]
-fn send(
-    base: String,
-    row: TrafficRow,
-    request: Option<MessageDetail>,
-    source: Option<&'static str>,
-    outcome: RwSignal<String>,
-) {
-    leptos::task::spawn_local(async move {
-        let words = match sent(&base, row, request, source).await {
-            Ok(words) => words,
-            Err(error) => format!("It could not be sent: {error}"),
-        };
-        outcome.set(words);
-    });
-}
-
-#[cfg(feature = "hydrate")]
-async fn sent(
-    base: &str,
-    row: TrafficRow,
-    request: Option<MessageDetail>,
-    source: Option<&'static str>,
-) -> Result<String, gloo_net::Error> {
-    use gloo_net::http::{Method, RequestBuilder};
-    let url = format!("{}{}", base.trim_end_matches('/'), row.target);
-    let method = row.method.parse().unwrap_or(Method::GET);
-    let mut builder = RequestBuilder::new(&url).method(method);
-    for (name, value) in request.iter().flat_map(|request| &request.headers).filter(|(name, _)| curl::is_sent(name)) {
-        builder = builder.header(name, value);
-    }
-    if let Some(source) = source {
-        builder = builder.header("prefer", &format!("source={source}"));
-    }
-    let text = request.and_then(|request| request.text).filter(|text| !text.is_empty());
-    let response = match text {
-        Some(text) => builder.body(text)?.send().await?,
-        None => builder.send().await?,
-    };
-    let who = match response.headers().get("x-understudy-source").as_deref() {
-        Some("upstream") => "the API",
-        Some("twin") => "the twin",
-        Some("fault") => "a fault",
-        _ => "Understudy",
-    };
-    Ok(format!("{} by {who}, in the list now", response.status()))
-}
-
-#[cfg(not(feature = "hydrate"))]
-fn send(_: String, _: TrafficRow, _: Option<MessageDetail>, _: Option<&'static str>, _: RwSignal<String>) {}
 
 #[component]
 fn Message(title: &'static str, message: MessageDetail) -> impl IntoView {
