@@ -75,7 +75,7 @@ fn typed(event: &ev::Event) {
 
 /// Where a form that only asks leads to.
 fn submitted(live: Live, event: &ev::SubmitEvent) -> Option<String> {
-    let form: HtmlFormElement = around(event, ".part form")?.dyn_into().ok()?;
+    let form: HtmlFormElement = around(event, "form[method=post], .part form")?.dyn_into().ok()?;
     let data = FormData::new_with_form(&form).ok()?;
     if let Some(button) = event.submitter() {
         let name = button.get_attribute("name").filter(|name| !name.is_empty());

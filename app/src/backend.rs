@@ -5,11 +5,13 @@
 //! can reach the port, so each checks what it is given.
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use understudy_types::{
     DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, ExchangeDetail, LatencyMode, Limit, Mode,
@@ -104,6 +106,34 @@ const MAX_REASON_BYTES: usize = 4096;
 #[cfg(feature = "ssr")]
 const COOLDOWN_SECONDS: u64 = 600;
 
+/// JSON within JSON. A type costs the browser code for each way in which it is read, so all of it is read in one way.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Packed<T> {
+    json: String,
+    #[serde(skip)]
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Packed<T> {
+    fn clone(&self) -> Self {
+        Self { json: self.json.clone(), of: PhantomData }
+    }
+}
+
+impl<T: Serialize> Packed<T> {
+    pub fn new(value: &T) -> Result<Self, ServerFnError> {
+        let json = serde_json::to_string(value).map_err(|error| ServerFnError::new(error.to_string()))?;
+        Ok(Self { json, of: PhantomData })
+    }
+}
+
+impl<T: DeserializeOwned> Packed<T> {
+    pub fn open(&self) -> Result<T, ServerFnError> {
+        serde_json::from_str(&self.json).map_err(|error| ServerFnError::new(error.to_string()))
+    }
+}
+
 /// Everything a page shows before the live feed speaks, at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -117,9 +147,9 @@ pub struct Snapshot {
 }
 
 #[server(prefix = "/admin/fn", endpoint = "snapshot", input = GetUrl)]
-pub async fn load_snapshot() -> Result<Snapshot, ServerFnError> {
+pub async fn load_snapshot() -> Result<Packed<Snapshot>, ServerFnError> {
     let backend = backend()?;
-    Ok(Snapshot {
+    Packed::new(&Snapshot {
         status: backend.status(),
         rows: backend.recent(FIRST_ROWS),
         now_ms: now_ms(),
@@ -128,8 +158,8 @@ pub async fn load_snapshot() -> Result<Snapshot, ServerFnError> {
 }
 
 #[server(prefix = "/admin/fn", endpoint = "set-mode")]
-pub async fn set_mode(mode: Mode) -> Result<Status, ServerFnError> {
-    backend()?.set_mode(mode).await.map_err(|error| ServerFnError::new(error.message))
+pub async fn set_mode(mode: Mode) -> Result<(), ServerFnError> {
+    backend()?.set_mode(mode).await.map(drop).map_err(|error| ServerFnError::new(error.message))
 }
 
 /// Endpoints by name, and where they are shown.
@@ -152,14 +182,14 @@ pub struct TrafficView {
 }
 
 #[server(prefix = "/admin/fn", endpoint = "traffic", input = GetUrl)]
-pub async fn load_traffic(filter: String, pins: String) -> Result<TrafficView, ServerFnError> {
+pub async fn load_traffic(filter: String, pins: String) -> Result<Packed<TrafficView>, ServerFnError> {
     let backend = backend()?;
     let (filter, mistake) = match Filter::parse(&filter) {
         Ok(filter) => (filter, None),
         Err(error) => (Filter::default(), Some(error.to_string())),
     };
     let pins: Vec<u64> = pins.split(',').take(MAX_PINS).filter_map(|id| id.parse().ok()).collect();
-    Ok(TrafficView {
+    Packed::new(&TrafficView {
         rows: backend.traffic(TRAFFIC_ROWS, &|row| filter.fits(row)),
         pinned: if pins.is_empty() { Vec::new() } else { backend.traffic(MAX_PINS, &|row| pins.contains(&row.id)) },
         mistake,

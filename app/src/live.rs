@@ -3,14 +3,14 @@
 use leptos::prelude::*;
 use understudy_types::{Breaker, Counters, DriftSummary, Health, Learner, Mode, Status, Upstream};
 
-use crate::backend::{self, Snapshot};
+use crate::backend::{self, Packed, Snapshot};
 use crate::feed::Feed;
 use crate::meter::Meter;
 
 /// What every screen may watch.
 #[derive(Debug, Clone, Copy)]
 pub struct Live {
-    snapshot: Resource<Result<Snapshot, ServerFnError>>,
+    snapshot: Resource<Result<Packed<Snapshot>, ServerFnError>>,
     filled: RwSignal<bool>,
     pub status: RwSignal<Status>,
     pub feed: RwSignal<Feed>,
@@ -64,6 +64,7 @@ impl Live {
     pub async fn ready(self) -> Result<(), ServerFnError> {
         let snapshot = self.snapshot.await?;
         if !self.filled.get_untracked() {
+            let snapshot = snapshot.open()?;
             self.filled.set(true);
             self.fill(snapshot);
         }
@@ -244,7 +245,7 @@ mod browser {
 
     /// What passed while there was no line.
     async fn catch_up(live: Live) {
-        if let Ok(mut snapshot) = backend::load_snapshot().await {
+        if let Ok(mut snapshot) = backend::load_snapshot().await.and_then(|snapshot| snapshot.open()) {
             snapshot.rows.reverse();
             live.feed.update(|feed| feed.push(snapshot.rows, 0));
         }

@@ -60,7 +60,7 @@ pub fn Traffic() -> impl IntoView {
                 <Transition>
                     {move || Suspend::new(async move {
                         let ready = live.ready().await;
-                        match ready.and(rows.await) {
+                        match ready.and(rows.await).and_then(|view| view.open()) {
                             Ok(view) => stream(view),
                             Err(error) => view! { <p class="panel failure" role="alert">"The server could not be asked: " {error.to_string()}</p> }.into_any(),
                         }
