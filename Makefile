@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # Variables given on the command line (`make run TARGET_URL=…`) reach the server as environment variables: make exports
 # them by itself. The configuration table of the README has all of them.
 
-.PHONY: help run test e2e check lint bench bounds endurance setup clean
+.PHONY: help run test e2e size check lint bench bounds endurance setup clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ test: ## every test: Rust, front end, plugins, end to end in Chromium
 e2e: ## the end-to-end tests in Chromium only
 	@scripts/setup.sh test
 	@scripts/test.sh e2e
+
+size: ## build the page for release and hold what a browser loads against its budget
+	@scripts/setup.sh test
+	@scripts/size.sh
 
 check: ## the daily loop: formatting, clippy, documentation, fast tests
 	@scripts/setup.sh check

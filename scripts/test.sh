@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs tests and closes with one line over all runners: "N passed, N failed".
-#   test.sh all     the plugins, every Rust test, the browser's half, end to end in Chromium
+#   test.sh all     the plugins, every Rust test, the browser's half and its size, end to end in Chromium
 #   test.sh fast    the Rust tests that start no server
 #   test.sh e2e     end to end only
 # It goes on after a failed stage, so that one run shows everything that is wrong.
@@ -48,6 +48,7 @@ case "${1:-all}" in
 all)
     stage "build the plugins" build_plugins
     stage "Rust tests" test_native
+    stage "the size of the page" scripts/size.sh
     end_to_end
     ;;
 fast) stage "Rust tests without sockets" test_native --lib ;;

@@ -5,10 +5,10 @@
 //! can reach the port, so each checks what it is given.
 
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::live::Pulse;
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
 use serde::de::DeserializeOwned;
@@ -106,38 +106,39 @@ const MAX_REASON_BYTES: usize = 4096;
 #[cfg(feature = "ssr")]
 const COOLDOWN_SECONDS: u64 = 600;
 
-/// JSON within JSON. A type costs the browser code for each way in which it is read, so all of it is read in one way.
-#[derive(Serialize, Deserialize)]
+/// JSON within JSON. A type costs the browser code for each way in which it is read and waited for, so all are read and
+/// waited for as one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Packed<T> {
-    json: String,
-    #[serde(skip)]
-    of: PhantomData<fn() -> T>,
-}
+pub struct Packed(String);
 
-impl<T> Clone for Packed<T> {
-    fn clone(&self) -> Self {
-        Self { json: self.json.clone(), of: PhantomData }
+impl Packed {
+    pub fn new<T: Serialize>(value: &T) -> Result<Self, ServerFnError> {
+        serde_json::to_string(value).map(Self).map_err(|error| ServerFnError::new(error.to_string()))
+    }
+
+    pub fn open<T: DeserializeOwned>(&self) -> Result<T, ServerFnError> {
+        serde_json::from_str(&self.0).map_err(|error| ServerFnError::new(error.to_string()))
     }
 }
 
-impl<T: Serialize> Packed<T> {
-    pub fn new(value: &T) -> Result<Self, ServerFnError> {
-        let json = serde_json::to_string(value).map_err(|error| ServerFnError::new(error.to_string()))?;
-        Ok(Self { json, of: PhantomData })
-    }
+/// An answer under way.
+pub type Fetched = Pin<Box<dyn Future<Output = Result<Packed, ServerFnError>> + Send>>;
+pub type Asked = Resource<Result<Packed, ServerFnError>>;
+
+/// What the page starts with; asked for again when `key` changes.
+pub fn asked(key: Signal<String>, fetch: impl Fn(String) -> Fetched + Send + Sync + 'static) -> Asked {
+    by(key, Arc::new(fetch))
 }
 
-impl<T: DeserializeOwned> Packed<T> {
-    pub fn open(&self) -> Result<T, ServerFnError> {
-        serde_json::from_str(&self.json).map_err(|error| ServerFnError::new(error.to_string()))
-    }
+fn by(key: Signal<String>, fetch: Arc<dyn Fn(String) -> Fetched + Send + Sync>) -> Asked {
+    Resource::new(move || key.get(), move |key| fetch(key))
 }
 
 /// Everything a page shows before the live feed speaks, at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
-    pub status: Status,
+    pub pulse: Pulse,
     /// Newest first.
     pub rows: Vec<TrafficRow>,
     /// The server's clock: what times are relative to until the browser's clock takes over.
@@ -147,14 +148,21 @@ pub struct Snapshot {
 }
 
 #[server(prefix = "/admin/fn", endpoint = "snapshot", input = GetUrl)]
-pub async fn load_snapshot() -> Result<Packed<Snapshot>, ServerFnError> {
+pub async fn load_snapshot() -> Result<Packed, ServerFnError> {
     let backend = backend()?;
     Packed::new(&Snapshot {
-        status: backend.status(),
+        pulse: pulse(&backend.status())?,
         rows: backend.recent(FIRST_ROWS),
         now_ms: now_ms(),
         api_url: backend.api_url().unwrap_or_else(own_url),
     })
+}
+
+/// The members that a page reads have the same names there.
+#[cfg(feature = "ssr")]
+fn pulse(status: &Status) -> Result<Pulse, ServerFnError> {
+    let value = serde_json::to_value(status).and_then(serde_json::from_value);
+    value.map_err(|error| ServerFnError::new(error.to_string()))
 }
 
 #[server(prefix = "/admin/fn", endpoint = "set-mode")]
@@ -164,11 +172,12 @@ pub async fn set_mode(mode: Mode) -> Result<(), ServerFnError> {
 
 /// Endpoints by name, and where they are shown.
 #[server(prefix = "/admin/fn", endpoint = "ways", input = GetUrl)]
-pub async fn ways() -> Result<Vec<(String, String)>, ServerFnError> {
+pub async fn ways() -> Result<Packed, ServerFnError> {
     let way = |endpoint: EndpointSummary| {
         (format!("{} {}", endpoint.method, endpoint.template), format!("/admin/explorer/{}", endpoint.id))
     };
-    Ok(backend()?.endpoints().into_iter().map(way).collect())
+    let ways: Vec<_> = backend()?.endpoints().into_iter().map(way).collect();
+    Packed::new(&ways)
 }
 
 /// What the traffic screen shows beside the feed.
@@ -182,7 +191,7 @@ pub struct TrafficView {
 }
 
 #[server(prefix = "/admin/fn", endpoint = "traffic", input = GetUrl)]
-pub async fn load_traffic(filter: String, pins: String) -> Result<Packed<TrafficView>, ServerFnError> {
+pub async fn load_traffic(filter: String, pins: String) -> Result<Packed, ServerFnError> {
     let backend = backend()?;
     let (filter, mistake) = match Filter::parse(&filter) {
         Ok(filter) => (filter, None),

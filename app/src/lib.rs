@@ -23,6 +23,7 @@ pub mod meter;
 mod morph;
 pub mod pages;
 pub mod parts;
+#[cfg(feature = "ssr")]
 pub mod standing;
 
 use leptos::prelude::*;
@@ -33,13 +34,18 @@ use leptos_router::{SsrMode, path};
 use components::Frame;
 use pages::{Deck, Docs, Drift, Explorer, Lost, Plugins, Settings, Traffic, Twin};
 
-/// The document around the page. Only the server writes it.
+/// The document around the page. Only the server writes it. `build` stands for the files of this build: with it in their
+/// addresses they may be kept for good.
 #[cfg(feature = "ssr")]
-pub fn shell(options: LeptosOptions) -> impl IntoView {
+pub fn shell(options: LeptosOptions, build: String) -> impl IntoView {
     use leptos_meta::MetaTags;
 
     document::send(&options);
-    let style = format!("/{}/{}.css", options.site_pkg_dir, options.output_name);
+    let file = |ending: &str| format!("/{}/{}.{ending}?v={build}", options.site_pkg_dir, options.output_name);
+    let (style, script, wasm) = (file("css"), file("js"), file("wasm"));
+    let start =
+        format!("import start, {{ hydrate }} from '{script}'; start({{ module_or_path: '{wasm}' }}).then(hydrate);");
+    let nonce = leptos::nonce::use_nonce();
     view! {
         <!DOCTYPE html>
         <html lang="en" data-theme=document::chosen_theme()>
@@ -49,8 +55,10 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta name="color-scheme" content="light dark"/>
                 <link rel="icon" type="image/svg+xml" href="/admin/favicon.svg"/>
                 <link rel="stylesheet" href=style/>
-                <AutoReload options=options.clone()/>
-                <HydrationScripts options/>
+                <link rel="modulepreload" href=script nonce=nonce.clone()/>
+                <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin=""/>
+                <AutoReload options/>
+                <script r#type="module" nonce=nonce>{start}</script>
                 <MetaTags/>
             </head>
             <body>

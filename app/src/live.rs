@@ -1,23 +1,22 @@
 //! The live feed as signals. The server fills them once, for the first HTML; in the browser `/admin/ws` goes on.
 
 use leptos::prelude::*;
-use understudy_types::{Breaker, Counters, DriftSummary, Health, Learner, Mode, Status, Upstream};
+use serde::{Deserialize, Serialize};
+use understudy_types::Counters;
 
-use crate::backend::{self, Packed, Snapshot};
+use crate::backend::{self, Asked, Snapshot};
 use crate::feed::Feed;
 use crate::meter::Meter;
 
 /// What every screen may watch.
 #[derive(Debug, Clone, Copy)]
 pub struct Live {
-    snapshot: Resource<Result<Packed<Snapshot>, ServerFnError>>,
+    snapshot: Asked,
     filled: RwSignal<bool>,
-    pub status: RwSignal<Status>,
+    pub pulse: RwSignal<Pulse>,
     pub feed: RwSignal<Feed>,
     pub meter: RwSignal<Meter>,
     pub api_url: RwSignal<String>,
-    /// When the server started, by its own clock.
-    pub started_ms: RwSignal<u64>,
     /// The server's clock, as well as the page knows it.
     pub now_ms: RwSignal<u64>,
     pub connection: RwSignal<Connection>,
@@ -25,10 +24,51 @@ pub struct Live {
     pub learned: RwSignal<u64>,
     /// Grows when the watchdog has news: at once for an alert, and at most once a second for what only counts.
     pub drift: RwSignal<u64>,
+    /// Grows with every news, at most a few times a second.
+    pub news: RwSignal<u64>,
+    /// Whether news wait to be told together: `None` when the next is told at once.
+    #[cfg(feature = "hydrate")]
+    gathering: StoredValue<Option<bool>>,
+    /// Grows when what the top bar says has changed, and with what was learned.
+    pub standing: RwSignal<u64>,
     /// Grows when somebody did something in a part.
     pub acted: RwSignal<u64>,
     /// What became of that: nothing more to say, or why it was refused.
     pub told: RwSignal<Option<Result<(), String>>>,
+}
+
+/// What a page reads of the server's status (`Status`); the rest the server draws.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Pulse {
+    pub counters: Counters,
+    pub learner: Learned,
+    pub drift: Revision,
+    pub mode: String,
+    pub upstream: Standing,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Learned {
+    pub learned: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    pub revision: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    pub health: String,
+    pub breaker: String,
+}
+
+impl Pulse {
+    /// Whether the top bar has something else to say.
+    #[cfg(feature = "hydrate")]
+    fn stands_as(&self, other: &Self) -> bool {
+        (&self.mode, &self.upstream, &self.drift) == (&other.mode, &other.upstream, &other.drift)
+    }
 }
 
 /// How the page itself is connected.
@@ -44,17 +84,20 @@ pub enum Connection {
 impl Live {
     fn new() -> Self {
         Self {
-            snapshot: Resource::new(|| (), |()| backend::load_snapshot()),
+            snapshot: backend::asked(Signal::stored(String::new()), |_| Box::pin(backend::load_snapshot())),
             filled: RwSignal::new(false),
-            status: RwSignal::new(nothing_known()),
+            pulse: RwSignal::new(Pulse::default()),
             feed: RwSignal::new(Feed::default()),
             meter: RwSignal::new(Meter::new(&[], 0)),
             api_url: RwSignal::new(String::new()),
-            started_ms: RwSignal::new(0),
             now_ms: RwSignal::new(0),
             connection: RwSignal::new(Connection::Connecting),
             learned: RwSignal::new(0),
             drift: RwSignal::new(0),
+            news: RwSignal::new(0),
+            #[cfg(feature = "hydrate")]
+            gathering: StoredValue::new(None),
+            standing: RwSignal::new(0),
             acted: RwSignal::new(0),
             told: RwSignal::new(None),
         }
@@ -64,7 +107,7 @@ impl Live {
     pub async fn ready(self) -> Result<(), ServerFnError> {
         let snapshot = self.snapshot.await?;
         if !self.filled.get_untracked() {
-            let snapshot = snapshot.open()?;
+            let snapshot: Snapshot = snapshot.open()?;
             self.filled.set(true);
             self.fill(snapshot);
         }
@@ -73,19 +116,10 @@ impl Live {
 
     fn fill(self, snapshot: Snapshot) {
         self.now_ms.set(snapshot.now_ms);
-        self.started_ms.set(snapshot.now_ms.saturating_sub(snapshot.status.uptime_seconds * 1000));
         self.meter.set(Meter::new(&snapshot.rows, snapshot.now_ms));
         self.feed.set(Feed::new(snapshot.rows));
-        self.status.set(snapshot.status);
+        self.pulse.set(snapshot.pulse);
         self.api_url.set(snapshot.api_url);
-    }
-
-    /// A part of the status that is only looked at again when it changed.
-    pub fn part<T>(self, part: impl Fn(&Status) -> T + Send + Sync + 'static) -> Memo<T>
-    where
-        T: PartialEq + Send + Sync + 'static,
-    {
-        Memo::new(move |_| self.status.with(&part))
     }
 }
 
@@ -98,33 +132,6 @@ pub fn provide_live() -> Live {
     live
 }
 
-/// Only [`Live::ready`] ends the time in which this is in the signals, and views wait for that.
-fn nothing_known() -> Status {
-    let upstream = Upstream {
-        url: String::new(),
-        sample: false,
-        insecure: false,
-        health: Health::Unknown,
-        breaker: Breaker::Closed,
-        latency_ms: None,
-        last_error: None,
-    };
-    Status {
-        version: String::new(),
-        project: String::new(),
-        mode: Mode::Proxy,
-        failover: true,
-        upstream,
-        learner: Learner::default(),
-        outbox: 0,
-        counters: Counters::default(),
-        endpoints: 0,
-        drift: DriftSummary::default(),
-        uptime_seconds: 0,
-        memory_bytes: None,
-    }
-}
-
 #[cfg(feature = "hydrate")]
 mod browser {
     use std::time::Duration;
@@ -135,17 +142,17 @@ mod browser {
     use leptos::prelude::*;
     use leptos::task::spawn_local;
     use serde::Deserialize;
-    use understudy_types::{Status, TrafficRow};
+    use understudy_types::TrafficRow;
 
-    use super::{Connection, Live};
+    use super::{Connection, Live, Pulse};
     use crate::backend;
 
     /// From the first lost line to a server that is away for long.
     const RETRY_FIRST: Duration = Duration::from_millis(250);
     const RETRY_LAST: Duration = Duration::from_secs(4);
     const LEARNED_EVERY_MS: u64 = 2000;
-    /// Two clocks differ by this much without a restart between.
-    const CLOCK_SLACK_MS: u64 = 3000;
+    /// More often than this nobody reads anew.
+    const NEWS_EVERY: Duration = Duration::from_millis(300);
 
     /// `LiveMessage`, with what this page reads of it: an enum with its tag inside needs a lot of code.
     #[derive(Deserialize)]
@@ -153,7 +160,7 @@ mod browser {
         #[serde(rename = "type")]
         what: String,
         #[serde(default)]
-        status: Option<Box<Status>>,
+        status: Option<Box<Pulse>>,
         #[serde(default)]
         rows: Vec<TrafficRow>,
         #[serde(default)]
@@ -200,17 +207,18 @@ mod browser {
 
     async fn run_clock(live: Live, clock: Clock) {
         let mut learned_at = 0;
-        let mut revision = live.status.with_untracked(|status| status.drift.revision);
+        let mut revision = live.pulse.with_untracked(|pulse| pulse.drift.revision);
         loop {
             let now = clock.now_ms();
             live.now_ms.set(now);
             live.meter.update(|meter| meter.advance(now));
-            let learned = live.status.with_untracked(|status| status.learner.learned);
+            let learned = live.pulse.with_untracked(|pulse| pulse.learner.learned);
             if learned != live.learned.get_untracked() && now >= learned_at + LEARNED_EVERY_MS {
                 learned_at = now;
                 live.learned.set(learned);
+                live.standing.update(|standing| *standing += 1);
             }
-            let drift = live.status.with_untracked(|status| status.drift.revision);
+            let drift = live.pulse.with_untracked(|pulse| pulse.drift.revision);
             if drift != revision {
                 revision = drift;
                 live.drift.update(|news| *news += 1);
@@ -245,24 +253,40 @@ mod browser {
 
     /// What passed while there was no line.
     async fn catch_up(live: Live) {
-        if let Ok(mut snapshot) = backend::load_snapshot().await.and_then(|snapshot| snapshot.open()) {
+        if let Ok(mut snapshot) =
+            backend::load_snapshot().await.and_then(|snapshot| snapshot.open::<backend::Snapshot>())
+        {
             snapshot.rows.reverse();
             live.feed.update(|feed| feed.push(snapshot.rows, 0));
         }
     }
 
-    fn note_start(live: Live, started_ms: u64) {
-        if live.started_ms.get_untracked().abs_diff(started_ms) > CLOCK_SLACK_MS {
-            live.started_ms.set(started_ms);
+    /// The first news at once, then those of a while together.
+    fn note(live: Live) {
+        if live.gathering.get_value().is_some() {
+            return live.gathering.set_value(Some(true));
         }
+        live.gathering.set_value(Some(false));
+        live.news.update(|news| *news += 1);
+        spawn_local(async move {
+            gloo_timers::future::sleep(NEWS_EVERY).await;
+            let is_more = live.gathering.get_value() == Some(true);
+            live.gathering.set_value(None);
+            if is_more {
+                note(live);
+            }
+        });
     }
 
     fn take(live: Live, said: Said, now_ms: u64) {
         match (said.what.as_str(), said.status) {
-            ("tick", Some(status)) => {
-                live.meter.update(|meter| meter.count(&status.counters, now_ms));
-                note_start(live, now_ms.saturating_sub(status.uptime_seconds * 1000));
-                live.status.set(*status);
+            ("tick", Some(pulse)) => {
+                live.meter.update(|meter| meter.count(&pulse.counters, now_ms));
+                if !live.pulse.with_untracked(|before| before.stands_as(&pulse)) {
+                    live.standing.update(|standing| *standing += 1);
+                }
+                live.pulse.set(*pulse);
+                note(live);
                 if !said.rows.is_empty() || said.skipped > 0 {
                     live.now_ms.set(now_ms);
                     live.feed.update(|feed| feed.push(said.rows, said.skipped));

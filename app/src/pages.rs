@@ -29,7 +29,7 @@ pub(crate) use server::draw;
 mod server {
     use leptos::prelude::*;
 
-    use super::{drift, explorer, plugins, settings, traffic, twin};
+    use super::{deck, drift, explorer, plugins, settings, traffic, twin};
     use crate::parts::{Desk, Drawn, Part};
 
     /// Longer than any id, filter or name of ours.
@@ -38,6 +38,8 @@ mod server {
     pub(crate) async fn draw(part: Part) -> Result<Drawn, ServerFnError> {
         let desk = Desk::open()?;
         Ok(match part {
+            Part::Top => crate::components::top::draw(&desk),
+            Part::Deck => deck::board::draw(&desk),
             Part::Endpoints { filter, open } => explorer::list::draw(&desk, short(&filter)?, &open),
             Part::Endpoint { id, wish } => explorer::detail::draw(&desk, short(&id)?, &wish).await,
             Part::Alerts { all, open } => drift::list::draw(&desk, all, &open),

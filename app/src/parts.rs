@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
+    /// What the top bar says.
+    Top,
+    Deck,
     /// The list of endpoints, narrowed by words, and which of them is open.
     Endpoints {
         filter: String,

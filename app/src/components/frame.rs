@@ -1,11 +1,12 @@
 //! What surrounds every screen: the rail and the top bar.
 
 use leptos::prelude::*;
-use leptos_router::components::A;
+use leptos_router::hooks::use_location;
 
-use super::{HealthDot, Keys, ModeSwitch, ThemeToggle};
+use super::{Keys, PartView, ThemeToggle};
 use crate::format;
 use crate::live::{Connection, Live};
+use crate::parts::Part;
 
 /// A page of the rail: its address, its name, its icon as an SVG path in a square of 16.
 pub(super) const PAGES: [(&str, &str, &str); 8] = [
@@ -54,6 +55,7 @@ fn Told() -> impl IntoView {
 
 #[component]
 fn Rail() -> impl IntoView {
+    let path = use_location().pathname;
     view! {
         <nav class="rail" aria-label="Screens">
             <span class="brand" aria-hidden="true">
@@ -65,55 +67,42 @@ fn Rail() -> impl IntoView {
             </span>
             {PAGES
                 .map(|(href, name, icon)| view! {
-                    <A href=href exact=href == "/" attr:class="rail-link">
+                    <a href=href class="rail-link" aria-current=move || path.with(|path| is_in(path, href)).then_some("page")>
                         <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
                             <path d=icon fill="currentColor"></path>
                         </svg>
                         <span>{name}</span>
-                    </A>
+                    </a>
                 })
                 .collect_view()}
         </nav>
     }
 }
 
+/// Whether an address is that of a page or lies below it.
+fn is_in(path: &str, page: &str) -> bool {
+    path.strip_prefix(page).is_some_and(|rest| rest.is_empty() || page != "/" && rest.starts_with('/'))
+}
+
 #[component]
 fn TopBar() -> impl IntoView {
     let live = expect_context::<Live>();
+    let part = Memo::new(|_| Part::Top);
     view! {
+        <PartView part again=live.standing title=RwSignal::new(String::new())/>
         <Suspense>
-            {move || Suspend::new(async move { live.ready().await.map(|()| view! { <TopBarContent/> }) })}
+            {move || Suspend::new(async move { live.ready().await.map(|()| view! { <Rate/> <ConnectionMark/> }) })}
         </Suspense>
         <ThemeToggle/>
     }
+    .into_any()
 }
 
 #[component]
-fn TopBarContent() -> impl IntoView {
+fn Rate() -> impl IntoView {
     let live = expect_context::<Live>();
-    let project = live.part(|status| status.project.clone());
     view! {
-        <span class="project" title="The open project">{move || project.get()}</span>
-        <ModeSwitch/>
-        <HealthDot/>
-        <DriftMark/>
         <span class="rate" title="Answers a second, over the last 5 seconds">{move || format::rate(live.meter.with(|meter| meter.rate()))}</span>
-        <ConnectionMark/>
-    }
-}
-
-/// Only there when the watchdog has something to say.
-#[component]
-fn DriftMark() -> impl IntoView {
-    let live = expect_context::<Live>();
-    let drift = live.part(|status| (status.drift.critical + status.drift.warning, status.drift.summary.clone()));
-    let is_any = move || drift.with(|(issues, _)| *issues > 0);
-    view! {
-        <Show when=is_any>
-            <A href="/admin/drift" attr:class="drift-mark severity-critical" attr:title="What the API does otherwise than it did">
-                {move || drift.with(|(_, summary)| summary.clone())}
-            </A>
-        </Show>
     }
 }
 
@@ -129,5 +118,22 @@ fn ConnectionMark() -> impl IntoView {
         <span class="connection" role="status" data-connection=move || words().0 title=move || words().2>
             <span class="connection-word">{move || words().1}</span>
         </span>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_in;
+
+    #[test]
+    fn a_page_is_open_with_what_lies_below_it() {
+        for (path, page, expected) in [
+            ("/", "/", true),
+            ("/admin/drift", "/", false),
+            ("/admin/drift/3", "/admin/drift", true),
+            ("/admin/drifts", "/admin/drift", false),
+        ] {
+            assert_eq!(is_in(path, page), expected, "{path} in {page}");
+        }
     }
 }

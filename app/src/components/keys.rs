@@ -7,6 +7,7 @@ use leptos_router::hooks::use_navigate;
 use web_sys::wasm_bindgen::JsCast;
 
 use super::frame::PAGES;
+#[cfg(feature = "hydrate")]
 use crate::backend;
 
 /// What lies over the page.
@@ -121,12 +122,11 @@ type Way = (String, String);
 fn Palette(over: RwSignal<Over>) -> impl IntoView {
     let typed = RwSignal::new(String::new());
     let at = RwSignal::new(0_usize);
-    let endpoints = LocalResource::new(backend::ways);
+    let endpoints = RwSignal::new(Vec::<Way>::new());
+    read(endpoints);
     let ways = Memo::new(move |_| {
         let mut ways: Vec<Way> = PAGES.iter().map(|(href, name, _)| ((*name).to_owned(), (*href).to_owned())).collect();
-        if let Some(Ok(endpoints)) = endpoints.get() {
-            ways.extend(endpoints);
-        }
+        ways.extend(endpoints.get());
         typed.with(|typed| fitting(ways, typed))
     });
     let navigate = use_navigate();
@@ -179,6 +179,19 @@ fn Palette(over: RwSignal<Over>) -> impl IntoView {
     }
     .into_any()
 }
+
+#[cfg(feature = "hydrate")]
+fn read(endpoints: RwSignal<Vec<Way>>) {
+    leptos::task::spawn_local(async move {
+        if let Ok(ways) = backend::ways().await.and_then(|ways| ways.open()) {
+            endpoints.set(ways);
+        }
+    });
+}
+
+/// The palette opens in the browser alone.
+#[cfg(not(feature = "hydrate"))]
+fn read(_: RwSignal<Vec<Way>>) {}
 
 /// The ways that have every word that was typed.
 fn fitting(ways: Vec<Way>, typed: &str) -> Vec<Way> {

@@ -4,35 +4,21 @@ use leptos::prelude::*;
 use understudy_types::{Mode, Source};
 
 use super::glyph::Glyph;
-use crate::live::Live;
 use crate::standing::{CHOICES, mode_hint, mode_label, mode_word};
 
-/// What was chosen shows when the server says so, a moment later.
 #[component]
-pub fn ModeSwitch() -> impl IntoView {
+pub fn ModeSwitch(mode: Mode) -> impl IntoView {
+    let button = |choice: Mode| {
+        let source = if choice == Mode::Mock { Source::Twin } else { Source::Upstream };
+        let word = mode_word(choice);
+        view! {
+            <button type="submit" name="mode" value=word class=format!("mode mode-{word}") title=mode_hint(choice) aria-pressed=(choice == mode).to_string()>
+                <Glyph source/>
+                {mode_label(choice)}
+            </button>
+        }
+    };
     view! {
-        <form method="post" action="/admin/fn/set-mode" class="modes" aria-label="Mode">
-            {CHOICES.map(|mode| view! { <ModeButton mode/> }).collect_view()}
-        </form>
-    }
-}
-
-#[component]
-fn ModeButton(mode: Mode) -> impl IntoView {
-    let live = expect_context::<Live>();
-    let current = live.part(move |status| status.mode == mode);
-    let source = if mode == Mode::Mock { Source::Twin } else { Source::Upstream };
-    view! {
-        <button
-            type="submit"
-            name="mode"
-            value=mode_word(mode)
-            class=format!("mode mode-{}", mode_word(mode))
-            title=mode_hint(mode)
-            aria-pressed=move || current.get().to_string()
-        >
-            <Glyph source/>
-            {mode_label(mode)}
-        </button>
+        <form method="post" action="/admin/fn/set-mode" class="modes" aria-label="Mode">{CHOICES.map(button).collect_view()}</form>
     }
 }

@@ -4,46 +4,41 @@ use leptos::html;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::backend::{self, Packed};
 use crate::live::Live;
-use crate::parts::{Drawn, Part, load_part};
+use crate::parts::{Part, load_part};
 
 /// What goes with the page beside its markup: the markup itself is there already.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct First {
     title: String,
     missing: bool,
-    #[serde(skip)]
-    html: String,
-}
-
-impl From<Drawn> for First {
-    fn from(Drawn { title, html, missing }: Drawn) -> Self {
-        Self { title, missing, html }
-    }
 }
 
 /// Shows `part`, and reads it again when it becomes another one, when `again` changes, and when somebody did something.
 #[component]
 pub fn PartView(part: Memo<Part>, #[prop(into)] again: Signal<u64>, title: RwSignal<String>) -> impl IntoView {
-    let first = Resource::new(
-        || (),
-        move |()| {
-            let part = part.get_untracked();
-            async move { load_part(part).await.map(First::from) }
-        },
-    );
+    let html = StoredValue::new(String::new());
+    let first = backend::asked(Signal::stored(String::new()), move |_| {
+        let part = part.get_untracked();
+        Box::pin(async move {
+            let drawn = load_part(part).await?;
+            html.set_value(drawn.html);
+            Packed::new(&First { title: drawn.title, missing: drawn.missing })
+        })
+    });
     let place = NodeRef::<html::Div>::new();
     keep_up(part, again, place, title);
     view! {
         <Suspense>
             {move || Suspend::new(async move {
-                match first.await {
-                    Ok(First { title: own, missing, html }) => {
+                match first.await.and_then(|first| first.open::<First>()) {
+                    Ok(First { title: own, missing }) => {
                         if missing {
                             not_found();
                         }
                         title.set(own);
-                        view! { <div class="part" node_ref=place inner_html=html></div> }.into_any()
+                        view! { <div class="part" node_ref=place inner_html=html.get_value()></div> }.into_any()
                     }
                     Err(error) => view! { <p class="panel failure" role="alert">"The server could not be asked: " {error.to_string()}</p> }.into_any(),
                 }

@@ -1,12 +1,8 @@
 //! The live traffic table: newest first, standing still while someone reads.
 
-use std::sync::Arc;
-
 use leptos::prelude::*;
-use understudy_types::TrafficRow;
 
-use super::glyph::{SourceMark, source_class};
-use super::template::{Template, segments_of};
+use super::lines::{Columns, Line, Lines, line};
 use crate::address::TrafficAddress;
 use crate::format;
 use crate::live::Live;
@@ -17,7 +13,17 @@ const ROWS: usize = 50;
 #[component]
 pub fn TrafficTable() -> impl IntoView {
     let live = expect_context::<Live>();
-    let rows = Memo::new(move |_| live.feed.with(|feed| feed.rows().take(ROWS).cloned().collect::<Vec<_>>()));
+    let html = Memo::new(move |_| {
+        let now_ms = live.now_ms.get();
+        live.feed.with(|feed| {
+            let mut html = String::new();
+            for row in feed.rows().take(ROWS) {
+                let open = TrafficAddress::default().opening(Some(row.id)).url();
+                line(&mut html, &Line { row, open, pin: None, is_open: false, now_ms }, Columns::Deck);
+            }
+            html
+        })
+    });
     let pause = move || live.feed.update(|feed| feed.pause());
     let resume = move || live.feed.update(|feed| feed.resume());
     view! {
@@ -41,9 +47,7 @@ pub fn TrafficTable() -> impl IntoView {
                             <th scope="col" class="wider">"Why"</th>
                         </tr>
                     </thead>
-                    <tbody>
-                        <For each=move || rows.get() key=|row| row.id children=|row| view! { <Row row/> }/>
-                    </tbody>
+                    <Lines html/>
                 </table>
             </div>
         </section>
@@ -67,36 +71,18 @@ pub fn FeedState() -> impl IntoView {
     view! { <span class="feed-state" aria-live="polite">{words}</span> }
 }
 
-#[component]
-fn Row(row: Arc<TrafficRow>) -> impl IntoView {
-    let live = expect_context::<Live>();
-    let row = TrafficRow::clone(&row);
-    let address = TrafficAddress::default().opening(Some(row.id)).url();
-    let at_ms = row.at_ms;
-    let reason = row.reason.clone();
-    view! {
-        <tr class=format!("row {}", source_class(row.source)) data-id=row.id.to_string()>
-            <td><SourceMark source=row.source/></td>
-            <td class="method">{row.method}</td>
-            <td class="target" title=row.target.clone()><a href=address>{row.target.clone()}</a></td>
-            <td class="wide">{row.template.map(|template| view! { <Template segments=segments_of(&template)/> })}</td>
-            <td><StatusMark status=row.status/></td>
-            <td class="number" title=format!("{} µs", format::exact(row.duration_us))>{format::duration_us(row.duration_us)}</td>
-            <td class="number wide" title=format!("{} bytes", format::exact(row.bytes))>{format::bytes(row.bytes)}</td>
-            <td class="wide when" title=format::timestamp(at_ms)>{move || format::ago(at_ms, live.now_ms.get())}</td>
-            <td class="wider reason" title=reason>{row.reason}</td>
-        </tr>
-    }
-}
-
 /// A status code; its class shows by weight and shape, because colour says who spoke.
 #[component]
 pub fn StatusMark(status: u16) -> impl IntoView {
-    let class = match status {
+    view! { <span class=status_class(status)>{status}</span> }
+}
+
+#[must_use]
+pub fn status_class(status: u16) -> &'static str {
+    match status {
         0..=299 => "status status-fine",
         300..=399 => "status status-elsewhere",
         400..=499 => "status status-refused",
         _ => "status status-broken",
-    };
-    view! { <span class=class>{status}</span> }
+    }
 }

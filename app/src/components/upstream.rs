@@ -4,22 +4,20 @@ use leptos::prelude::*;
 use understudy_types::Upstream;
 
 use crate::format;
-use crate::live::Live;
 use crate::standing::health_word;
 
 #[component]
-pub fn HealthDot() -> impl IntoView {
-    let live = expect_context::<Live>();
-    let upstream = live.part(|status| status.upstream.clone());
+pub fn HealthDot(upstream: Upstream) -> impl IntoView {
+    let word = health_word(&upstream);
     view! {
-        <span class="health" data-health=move || upstream.with(health_word) title=move || upstream.with(hint)>
+        <span class="health" data-health=word title=hint(&upstream)>
             <svg class="health-dot" viewBox="0 0 10 10" width="10" height="10" aria-hidden="true">
-                <path d=move || upstream.with(shape) fill="currentColor" fill-rule="evenodd"></path>
+                <path d=shape(&upstream) fill="currentColor" fill-rule="evenodd"></path>
             </svg>
-            <span class="health-name">{move || upstream.with(|upstream| if upstream.sample { "sample API" } else { "upstream" })}</span>
+            <span class="health-name">{if upstream.sample { "sample API" } else { "upstream" }}</span>
             " "
-            <span class="health-word">{move || upstream.with(health_word)}</span>
-            <span class="health-latency">{move || upstream.with(|upstream| upstream.latency_ms.map(format::milliseconds))}</span>
+            <span class="health-word">{word}</span>
+            <span class="health-latency">{upstream.latency_ms.map(format::milliseconds)}</span>
         </span>
     }
 }

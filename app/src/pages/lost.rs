@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::components::A;
 
 #[component]
 pub fn Lost() -> impl IntoView {
@@ -12,7 +11,7 @@ pub fn Lost() -> impl IntoView {
         <Title text="Not found"/>
         <section class="panel lost">
             <h1>"There is no screen at this address"</h1>
-            <p>"Your app's own paths are answered as before. Go to the " <A href="/">"Control Deck"</A> " or to the " <A href="/admin/explorer">"Explorer"</A> "."</p>
+            <p>"Your app's own paths are answered as before. Go to the " <a href="/">"Control Deck"</a> " or to the " <a href="/admin/explorer">"Explorer"</a> "."</p>
         </section>
     }
 }

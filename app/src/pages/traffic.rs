@@ -47,8 +47,12 @@ pub fn Traffic() -> impl IntoView {
         query.with(|query| TrafficAddress::read(query.get_str("q"), query.get_str("pin"), query.get_str("open")))
     }));
     provide_context(shown);
-    let asked = Memo::new(move |_| shown.with(|shown| (shown.filter.clone(), pins(shown))));
-    let rows = Resource::new(move || asked.get(), |(filter, pins)| backend::load_traffic(filter, pins));
+    // The pins come first: there is no line break in them.
+    let key = Memo::new(move |_| shown.with(|shown| format!("{}\n{}", pins(shown), shown.filter)));
+    let rows = backend::asked(key.into(), |key| {
+        let (pins, filter) = key.split_once('\n').unwrap_or_default();
+        Box::pin(backend::load_traffic(filter.to_owned(), pins.to_owned()))
+    });
     let is_open = move || shown.with(|shown| shown.open.is_some());
     let title = RwSignal::new(String::new());
     view! {
@@ -57,15 +61,15 @@ pub fn Traffic() -> impl IntoView {
             <section class="explorer-list" aria-labelledby="traffic-screen-title">
                 <h1 id="traffic-screen-title">"Traffic"</h1>
                 <Tools/>
-                <Transition>
+                <Suspense>
                     {move || Suspend::new(async move {
                         let ready = live.ready().await;
-                        match ready.and(rows.await).and_then(|view| view.open()) {
+                        match ready.and(rows.await).and_then(|view| view.open::<TrafficView>()) {
                             Ok(view) => stream(view),
                             Err(error) => view! { <p class="panel failure" role="alert">"The server could not be asked: " {error.to_string()}</p> }.into_any(),
                         }
                     })}
-                </Transition>
+                </Suspense>
             </section>
             <Show when=is_open><ExchangePanel title/></Show>
         </div>

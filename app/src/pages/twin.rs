@@ -20,7 +20,7 @@ pub fn Twin() -> impl IntoView {
         Part::Twin { collection: part("collection"), after: part("after") }
     });
     // What the twin does changes its state too.
-    let again = Memo::new(move |_| live.learned.get() + live.status.with(|status| status.counters.twin));
+    let again = Memo::new(move |_| live.learned.get() + live.pulse.with(|pulse| pulse.counters.twin));
     view! {
         <Title text="Twin"/>
         <section class="twin-screen" aria-labelledby="twin-title">

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, header};
-use axum::middleware::Next;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use leptos::config::LeptosOptions;
 use leptos::prelude::provide_context;
@@ -58,7 +58,7 @@ pub(super) async fn page_or_data(State(pages): State<Router>, req: Request, next
 pub(super) fn router(handles: &Arc<Handles>) -> (Router, Router) {
     let options = options();
     let mut files = ServeDir::new(&*options.site_root).append_index_html_on_directories(false);
-    if are_current(&Path::new(&*options.site_root).join(&*options.site_pkg_dir)) {
+    if are_current(&package(&options)) {
         files = files.precompressed_br().precompressed_gzip();
     }
     let files = files.call_fallback_on_method_not_allowed(true).fallback(axum::routing::any(unknown_path));
@@ -66,15 +66,17 @@ pub(super) fn router(handles: &Arc<Handles>) -> (Router, Router) {
     let context = move || provide_context(Arc::clone(&backend));
     let document = {
         let options = options.clone();
-        move || shell(options.clone())
+        let pkg = package(&options);
+        move || shell(options.clone(), build(&pkg))
     };
-    // The names of the files stay the same from one build to the next, so a browser has to ask.
+    // What has no build in its address may be another one tomorrow, so a browser has to ask.
     let revalidate =
         SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // Swagger UI stands in a frame of the page, and nothing else of ours frames anything.
     let policy =
         SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(FILE_POLICY));
     let files = tower::Layer::layer(&policy, files);
+    let files = Router::new().fallback_service(files).layer(from_fn_with_state(package(&options), keep_for_good));
     let (shared, own) = generate_route_list(App).into_iter().partition(|route| SHARED.contains(&route.path()));
     let pages = |routes| {
         Router::new()
@@ -101,6 +103,35 @@ fn options() -> LeptosOptions {
         options.site_root = found.to_string_lossy().into();
     }
     options
+}
+
+fn package(options: &LeptosOptions) -> PathBuf {
+    Path::new(&*options.site_root).join(&*options.site_pkg_dir)
+}
+
+/// Another text for each build of the page's files.
+fn build(package: &Path) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for ending in ["css", "js", "wasm"] {
+        let file = package.join(OUTPUT_NAME).with_extension(ending);
+        let modified = file.metadata().and_then(|file| Ok((file.len(), file.modified()?)));
+        hasher.update(format!("{modified:?}").as_bytes());
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
+/// A file that was asked for by its build never changes.
+async fn keep_for_good(State(package): State<PathBuf>, req: Request, next: Next) -> Response {
+    let version = req.uri().query().and_then(|query| query.strip_prefix("v=")).map(str::to_owned);
+    let is_packed = req.uri().path().strip_prefix('/').is_some_and(|path| path.starts_with(PACKAGE_DIR));
+    let mut response = next.run(req).await;
+    let is_current =
+        is_packed && response.status().is_success() && version.is_some_and(|version| version == build(&package));
+    if is_current {
+        let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
+        response.headers_mut().insert(header::CACHE_CONTROL, forever);
+    }
+    response
 }
 
 /// A build that compresses nothing leaves what an earlier one compressed beside newer files.
@@ -247,6 +278,16 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
+
+    #[test]
+    fn a_build_is_told_by_its_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let before = build(dir.path());
+        std::fs::write(dir.path().join("understudy.wasm"), "a").unwrap();
+        let after = build(dir.path());
+        assert_ne!(before, after);
+        assert_eq!(build(dir.path()), after);
+    }
 
     #[test]
     fn what_was_compressed_before_the_last_build_is_left_alone() {

@@ -9,7 +9,8 @@ use leptos_router::hooks::use_navigate;
 use understudy_types::{Filter, TrafficRow};
 
 use super::{Shown, go};
-use crate::components::{Copyable, FeedState, SourceMark, StatusMark, source_class};
+use crate::components::lines::{Columns, Line, Lines, line};
+use crate::components::{Copyable, FeedState};
 use crate::feed::merged;
 use crate::format;
 use crate::live::Live;
@@ -51,8 +52,12 @@ pub fn Stream(older: Rows, pinned: Rows) -> impl IntoView {
     });
     on_cleanup(move || live.feed.update(crate::feed::Feed::resume));
     keys(rows, hold);
-    let window = move || rows.with(|rows| rows.iter().skip(first.get()).take(WINDOW).cloned().collect::<Rows>());
-    let below = move || rows.with(Vec::len).saturating_sub(first.get() + WINDOW);
+    let window = Memo::new(move |_| {
+        let (first, below) = (first.get(), rows.with(Vec::len).saturating_sub(first.get() + WINDOW));
+        let seen = rows.with(|rows| rows.iter().skip(first).take(WINDOW).cloned().collect::<Rows>());
+        gap(first) + &lines(&seen, live.now_ms.get(), shown) + &gap(below)
+    });
+    let pinned = Memo::new(move |_| lines(&pinned, live.now_ms.get(), shown));
     let scrolled = move |event: ev::Event| {
         let top = event_target::<web_sys::HtmlElement>(&event).scroll_top().max(0) as usize / ROW_HEIGHT;
         hold.update(|hold| hold.is_scrolled = top > 0);
@@ -90,12 +95,8 @@ pub fn Stream(older: Rows, pinned: Rows) -> impl IntoView {
                             <th scope="col"><span class="hidden">"Pin"</span></th>
                         </tr>
                     </thead>
-                    <tbody class="stream-pinned">{pinned.iter().map(|row| line(row)).collect_view()}</tbody>
-                    <tbody>
-                        {gap(move || first.get())}
-                        <For each=window key=|row| row.id children=|row| line(&row)/>
-                        {gap(below)}
-                    </tbody>
+                    <Lines class="stream-pinned" html=pinned/>
+                    <Lines html=window/>
                 </table>
             </div>
         </Show>
@@ -104,38 +105,23 @@ pub fn Stream(older: Rows, pinned: Rows) -> impl IntoView {
 }
 
 /// Room for rows that are not in the page. Styles may not stand in attributes here, a height may.
-fn gap(rows: impl Fn() -> usize + Send + Sync + 'static) -> AnyView {
-    let height = move || (rows() * ROW_HEIGHT).to_string();
-    view! { <tr class="stream-gap" aria-hidden="true"><td colspan="8"><svg width="1" height=height></svg></td></tr> }
-        .into_any()
+fn gap(rows: usize) -> String {
+    let height = rows * ROW_HEIGHT;
+    format!(
+        "<tr class=\"stream-gap\" aria-hidden=\"true\" data-key=\"gap\"><td colspan=\"8\"><svg width=\"1\" height=\"{height}\"></svg></td></tr>"
+    )
 }
 
-fn line(row: &TrafficRow) -> AnyView {
-    let live = expect_context::<Live>();
-    let shown = expect_context::<Shown>();
-    let (id, at_ms) = (row.id, row.at_ms);
-    let is_open = move || shown.with(|shown| shown.open == Some(id));
-    let is_pinned = move || shown.with(|shown| shown.pins.contains(&id));
-    let label = format!(" {} {}", row.method, row.target);
-    view! {
-        <tr class=format!("row {}", source_class(row.source)) class:row-open=is_open data-id=id.to_string() title=row.reason.clone()>
-            <td><SourceMark source=row.source/></td>
-            <td class="method">{row.method.clone()}</td>
-            <td class="target stream-path">
-                <a href=move || shown.with(|shown| shown.opening(Some(id)).url()) data-noscroll="" title=row.target.clone()>{row.target.clone()}</a>
-            </td>
-            <td><StatusMark status=row.status/></td>
-            <td class="number">{format::duration_us(row.duration_us)}</td>
-            <td class="number wide">{format::bytes(row.bytes)}</td>
-            <td class="wide when" title=format::timestamp(at_ms)>{move || format::ago(at_ms, live.now_ms.get())}</td>
-            <td class="stream-pin">
-                <a class="pin" href=move || shown.with(|shown| shown.pinning(id).url()) data-noscroll="" class:pinned=is_pinned>
-                    {move || if is_pinned() { "unpin" } else { "pin" }} <span class="hidden">{label}</span>
-                </a>
-            </td>
-        </tr>
-    }
-    .into_any()
+fn lines(rows: &[Arc<TrafficRow>], now_ms: u64, shown: Shown) -> String {
+    let mut html = String::new();
+    shown.with(|shown| {
+        for row in rows {
+            let (open, pin) = (shown.opening(Some(row.id)).url(), shown.pinning(row.id).url());
+            let (is_open, is_pinned) = (shown.open == Some(row.id), shown.pins.contains(&row.id));
+            line(&mut html, &Line { row, open, pin: Some((pin, is_pinned)), is_open, now_ms }, Columns::Traffic);
+        }
+    });
+    html
 }
 
 #[component]
