@@ -156,7 +156,7 @@ mod tests {
         let pin = Some(("/?q=\"".to_owned(), true));
         line(&mut html, &Line { row: &row, open: "/?a=\"&b".into(), pin, is_open: true, now_ms: 5 }, Columns::Deck);
         assert!(html.starts_with("<tr></tr><tr class=\"row twin row-open\" data-id=\"7\""), "{html}");
-        for hostile in ["<script", "GET<", "\"><", "\" onload=\"x", "a<b", "x\"}"] {
+        for hostile in ["<script", "GET<", "\"><script", "&<", "\" onload=\"x", "a<b", "x\"}"] {
             assert!(!html.contains(hostile), "{hostile} in {html}");
         }
         assert_eq!(escaped("<'\"&>"), "&lt;&#39;&quot;&amp;&gt;");
