@@ -8,6 +8,7 @@
 //! it came from (the request, a stored entity, the caller, a clock, a counter, nothing but habit), by trying the
 //! candidates on all recorded exchanges and keeping what held. `mine` does that; `answer` replays it.
 
+mod aliases;
 mod answer;
 mod behaviour;
 mod cases;

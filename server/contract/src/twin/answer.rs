@@ -44,13 +44,16 @@ pub(super) fn answer(
         return without_endpoint(contract, behaviour, state, request, context);
     };
     let params = hit.parameters.iter().map(|(_, value)| value.clone().into_owned()).collect();
-    let call = Call::read(request, params, context.now_ms, &behaviour.carriers);
+    let mut call = Call::read(request, params, context.now_ms, &behaviour.carriers);
     let endpoint = format!("{} {}", hit.endpoint.method, hit.endpoint.template);
     // What is refused in the end has changed nothing. A copy costs a few counters.
     let before = (context.min_confidence > 0.0).then(|| state.clone());
     state.answers += 1;
     let answer = match behaviour.rule(&hit.endpoint.id.0, &call) {
-        Some(rule) => Play { behaviour, rule, endpoint: hit.endpoint, call: &call, context, state }.run(),
+        Some(rule) => {
+            behaviour.aliases.apply(&rule.params, &state.world, &mut call);
+            Play { behaviour, rule, endpoint: hit.endpoint, call: &call, context, state }.run()
+        }
         None => from_schema(hit.endpoint, &call, context),
     };
     if answer.confidence < context.min_confidence {

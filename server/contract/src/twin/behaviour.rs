@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::aliases::Aliases;
 use super::cases::Cases;
 use super::causes::Cause;
 use super::classes::Classes;
@@ -36,6 +37,7 @@ pub struct Behaviour {
     /// By the id of an endpoint or of one of its cases, the number that the classes know an endpoint by.
     pub(super) endpoints: HashMap<String, usize>,
     pub(super) manners: Manners,
+    pub(super) aliases: Aliases,
     /// Rows that belong to rows.
     pub(super) bonds: Vec<Bond>,
     /// By the id of an endpoint or of one of its cases.

@@ -20,6 +20,9 @@ const MAX_SITE_DEPTH: usize = 4;
 const KEY_PRESENCE: f64 = 0.95;
 /// Share of fields that two views of one class have in common, of the smaller one.
 const FIELDS_IN_COMMON: f64 = 0.5;
+/// Share of a parameter's values that are keys of the class it takes; less where the answers show that very row.
+const SHARE: f64 = 0.5;
+const SHARE_OF_OWN: f64 = 0.2;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct SiteId {
@@ -516,10 +519,14 @@ fn parameters(trace: &Trace, classes: &Classes, sites: &Sites<'_>) -> Vec<Vec<Op
                 let best = ranks.iter().copied().fold(0.0, f64::max);
                 if best < 1.0 && ranks.iter().any(|rank| *rank < 0.0) { -1.0 } else { best }
             };
-            let all = (0..classes.all.len()).map(|class| (share(class) + kin(class) * 0.3, share(class), class));
-            let fits = all
-                .filter(|(score, share, _)| (*share >= 0.5 && score >= share) || (values.is_empty() && *score >= 0.6));
-            fits.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, _, class)| class)
+            // Where the very path shows a row, other parameters may be other names of it.
+            let fits = (0..classes.all.len()).filter_map(|class| {
+                let (share, kin) = (share(class), kin(class));
+                let enough = if kin >= 2.0 { SHARE_OF_OWN } else { SHARE };
+                let score = share + kin * 0.3;
+                ((share >= enough && kin >= 0.0) || (values.is_empty() && score >= 0.6)).then_some((score, class))
+            });
+            fits.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, class)| class)
         };
         out.push((0..slots).map(of_slot).collect());
     }

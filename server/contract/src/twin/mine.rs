@@ -33,6 +33,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::Journal;
+use super::aliases::Aliases;
 use super::behaviour::{Behaviour, Effect, IdRule, Part, Rule, Sample, Selector};
 use super::cases::Cases;
 use super::causes::opaque;
@@ -54,6 +55,8 @@ impl Behaviour {
         let mut trace = Trace::read(journal, contract);
         let cases = Cases::divide(&mut trace);
         let classes = Classes::discover(&trace);
+        let aliases = Aliases::find(&trace, &classes);
+        aliases.settle(&mut trace, &classes);
         let auth = auth::Auth::find(&trace, &classes);
         let viewer_fields = viewer_fields(&trace, &classes, &auth);
         let mut past = Past::replay(&trace, &classes, &auth, &viewer_fields);
@@ -88,6 +91,7 @@ impl Behaviour {
             id_rules,
             manners,
             bonds,
+            aliases,
             token_forms,
             token_fields: auth.token_fields,
             viewer_fields,

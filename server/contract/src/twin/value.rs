@@ -39,6 +39,14 @@ impl Pattern {
     pub(super) fn has_each(&self) -> bool {
         self.0.contains(&Step::Each)
     }
+
+    /// The values at this position.
+    pub(super) fn all<'v>(&self, root: &'v Value) -> Vec<&'v Value> {
+        self.0.iter().fold(vec![root], |values, step| match step {
+            Step::Key(name) => values.into_iter().filter_map(|value| value.get(name)).collect(),
+            Step::Each => values.into_iter().filter_map(Value::as_array).flatten().collect(),
+        })
+    }
 }
 
 /// The text a scalar has in a path or query; `None` for what cannot be an id.

@@ -77,11 +77,11 @@ impl Aftermath {
     ) {
         for row in shown {
             let id = (row.class, row.key.clone());
-            if let Some(event) = self.open.remove(&id).and_then(|at| events.get_mut(at)) {
-                if event.step == step {
-                    continue;
+            if let Some(event) = self.open.get(&id).and_then(|at| events.get_mut(*at)) {
+                if event.step < step {
+                    complete(event, row, trace, world);
+                    self.open.remove(&id);
                 }
-                complete(event, row, trace, world);
                 continue;
             }
             let silent = match self.items.get(&id) {
