@@ -207,3 +207,23 @@ fn naming_the_fields_leaves_these_and_what_always_stays() {
     assert_eq!(rows[5], json!({"id": 6, "kind": "new"}));
     assert_eq!(twin.says(&get("/items")).1[5], json!({"id": 6, "name": "New 00", "kind": "new"}));
 }
+
+#[test]
+fn the_size_that_answers_tell_is_the_usual_one_and_totals_may_count_all() {
+    let answer = |target: &str, items: &[Value]| {
+        let wanted = target.split_once("kind=").map(|(_, kind)| kind.split('&').next().unwrap_or(kind));
+        let limit = number(target, "limit").unwrap_or(50);
+        let skip = number(target, "offset").unwrap_or(0);
+        let rows: Vec<Value> =
+            items.iter().filter(|item| wanted.is_none_or(|kind| item["kind"] == kind)).cloned().collect();
+        let meta = json!({"offset": skip, "limit": limit, "total": items.len(), "matching": rows.len()});
+        let rows: Vec<Value> = rows.into_iter().skip(skip).take(limit).collect();
+        (json!({"items": rows, "meta": meta}), vec![])
+    };
+    let targets =
+        ["/items", "/items?kind=odd", "/items?kind=even", "/items?limit=3", "/items?limit=3&offset=3&kind=odd"];
+    let mut twin = grown(&recorded(11, &targets, &answer), 4);
+    let told = |body: Value| ["offset", "limit", "total", "matching"].map(|name| body["meta"][name].as_u64());
+    assert_eq!(told(twin.says(&get("/items?kind=new")).1), [Some(0), Some(50), Some(15), Some(4)]);
+    assert_eq!(told(twin.says(&get("/items?limit=2&offset=4")).1), [Some(4), Some(2), Some(15), Some(15)]);
+}

@@ -21,21 +21,23 @@ pub(super) struct Aliases(BTreeMap<usize, Vec<String>>);
 impl Aliases {
     pub(super) fn find(trace: &Trace, classes: &Classes) -> Self {
         let mut names: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
-        let mut hits: BTreeMap<(usize, &str), BTreeSet<&str>> = BTreeMap::new();
+        let mut hits: BTreeMap<(usize, &str), BTreeMap<&str, BTreeSet<String>>> = BTreeMap::new();
         let named = trace.seen.iter().filter(|seen| seen.ok()).flat_map(|seen| shown(seen, classes, true));
         for (class, object) in named {
             let Some(name) = object.name else { continue };
             names.entry(class).or_default().insert(name.to_owned());
             for (field, value) in object.fields {
                 if key_text(value).as_deref() == Some(name) {
-                    hits.entry((class, field)).or_default().insert(name);
+                    hits.entry((class, field)).or_default().entry(name).or_default().insert(object.key.clone());
                 }
             }
         }
         let mut out = BTreeMap::new();
         for ((class, field), own) in hits {
             let all = names[&class].len();
-            if own.len() >= MIN_NAMES && own.len() as f64 >= all as f64 * HOLDS {
+            // What several rows have in common names something else, such as their parent.
+            let unique = own.values().all(|keys| keys.len() == 1);
+            if unique && own.len() >= MIN_NAMES && own.len() as f64 >= all as f64 * HOLDS {
                 out.entry(class).or_insert_with(Vec::new).push(field.to_owned());
             }
         }

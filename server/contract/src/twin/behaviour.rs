@@ -457,14 +457,35 @@ pub(super) struct ViewField {
     pub(super) name: String,
     /// Share of the shown rows that had it.
     pub(super) share: f64,
-    /// Shown only when the query has this parameter with this value.
-    pub(super) when: Option<(String, String)>,
+    /// Shown only when the query asks for it.
+    pub(super) when: Option<Wanted>,
     pub(super) how: Show,
+}
+
+/// How a query asks for more than is usually shown (`_embed=comments`, `expand[]=customer`, `include=author,tags`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) name: String,
+    pub(super) value: String,
+    /// The value is one word of several.
+    pub(super) word: bool,
+}
+
+impl Wanted {
+    pub(super) fn by(&self, call: &Call) -> bool {
+        let is = |text: &str| match self.word {
+            true => text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == self.value),
+            false => text == self.value,
+        };
+        call.query.iter().any(|(name, value)| *name == self.name && is(value))
+    }
 }
 
 #[derive(Debug, Clone)]
 pub(super) enum Show {
     Stored,
+    /// The key of a row that is shown itself where the query asks for it.
+    Key,
     Token,
     Viewer,
     /// An embedded row, by the reference the row keeps.

@@ -20,6 +20,9 @@ const MAX_SITE_DEPTH: usize = 4;
 const KEY_PRESENCE: f64 = 0.95;
 /// Share of fields that two views of one class have in common, of the smaller one.
 const FIELDS_IN_COMMON: f64 = 0.5;
+/// Share of the calls of an item's path that name it by some field, and by its key.
+const NAMED: f64 = 0.9;
+const NAMED_BY_KEY: f64 = 0.5;
 /// Share of a parameter's values that are keys of the class it takes; less where the answers show that very row.
 const SHARE: f64 = 0.5;
 const SHARE_OF_OWN: f64 = 0.2;
@@ -66,7 +69,8 @@ impl Classes {
     }
 
     pub(super) fn discover(trace: &Trace) -> Self {
-        let sites = collect(trace);
+        let mut sites = collect(trace);
+        tell_kinds(trace, &mut sites);
         let links = Links::of(trace);
         let mut groups = anchors(trace, &sites);
         join_by_values(trace, &sites, &mut groups);
@@ -98,6 +102,58 @@ struct Site<'t> {
     fields: BTreeSet<&'t str>,
     /// Fields that hold credentials: they name nobody, and who they were given to is told elsewhere.
     secret: BTreeSet<&'t str>,
+    kind: Kind<'t>,
+}
+
+/// What objects say they are.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Kind<'t> {
+    /// Nothing.
+    #[default]
+    Unsaid,
+    One(&'t str),
+    /// Things of several kinds.
+    Mixed,
+}
+
+/// Fields that say what kind of thing an object is: JSON:API (`type`), GraphQL (`__typename`), JSON-LD (`@type`), and the
+/// habits of others.
+const KIND_FIELDS: [&str; 10] =
+    ["type", "object", "kind", "__typename", "_type", "@type", "resourceType", "resource_type", "objectType", "entity"];
+
+/// Finds the field that says of the objects of every endpoint what they are, and what it says.
+fn tell_kinds(trace: &Trace, sites: &mut Sites<'_>) {
+    let said = |site: &Site<'_>, field: &str| -> Option<BTreeSet<String>> {
+        site.objects.iter().map(|object| object.get(field)?.as_str().map(str::to_owned)).collect()
+    };
+    let tells = |field: &&&str| {
+        let mut kinds = BTreeSet::new();
+        // One item at a time, several times, and always the same is said.
+        let items = sites.iter().filter(|(id, site)| {
+            let place = &trace.endpoints[id.endpoint];
+            !id.pattern.has_each() && id.pattern.0.len() <= 1 && place.ends_in_parameter() && site.objects.len() >= 2
+        });
+        for (_, site) in items {
+            match said(site, field) {
+                Some(words) if words.len() == 1 => kinds.extend(words),
+                // What is around the thing says nothing.
+                None if site.objects.iter().all(|object| !object.contains_key(**field)) => {}
+                _ => return false,
+            }
+        }
+        kinds.len() >= 2
+    };
+    let Some(field) = KIND_FIELDS.iter().find(tells) else { return };
+    for site in sites.values_mut() {
+        let words: Option<BTreeSet<&str>> =
+            site.objects.iter().map(|object| object.get(*field).and_then(Value::as_str)).collect();
+        let words = words.unwrap_or_default();
+        site.kind = match words.first() {
+            Some(word) if words.len() == 1 => Kind::One(word),
+            Some(_) => Kind::Mixed,
+            None => Kind::Unsaid,
+        };
+    }
 }
 
 type Sites<'t> = BTreeMap<SiteId, Site<'t>>;
@@ -136,6 +192,7 @@ fn walk<'t>(endpoint: usize, value: &'t Value, pattern: &Pattern, params: &'t [S
                 params: vec![],
                 fields: BTreeSet::new(),
                 secret: BTreeSet::new(),
+                kind: Kind::Unsaid,
             });
             if site.objects.len() < MAX_OBJECTS_PER_SITE {
                 site.objects.push(object);
@@ -179,15 +236,19 @@ struct Group {
     /// What each key showed: field -> texts of the values seen.
     values: HashMap<String, HashMap<String, HashSet<String>>>,
     fields: BTreeSet<String>,
+    kind: Option<String>,
 }
 
 impl Group {
     fn new(name: String, key: &str) -> Self {
-        Self { name, key: key.to_owned(), sites: vec![], values: HashMap::new(), fields: BTreeSet::new() }
+        Self { name, key: key.to_owned(), sites: vec![], values: HashMap::new(), fields: BTreeSet::new(), kind: None }
     }
 
     fn add(&mut self, id: &SiteId, site: &Site<'_>) {
         self.sites.push(id.clone());
+        if let Kind::One(kind) = site.kind {
+            self.kind.get_or_insert_with(|| kind.to_owned());
+        }
         self.fields.extend(site.fields.iter().filter(|field| **field != self.key).map(|field| (*field).to_owned()));
         for (key, object) in site.keys(&self.key) {
             let row = self.values.entry(key).or_default();
@@ -218,6 +279,15 @@ impl Group {
         (all > 0).then(|| f64::from(same) / f64::from(all))
     }
 
+    /// Whether a site shows rows of this class by what they say they are; `None` where nothing is said.
+    fn is_kind(&self, site: &Site<'_>) -> Option<bool> {
+        match site.kind {
+            Kind::Mixed => Some(false),
+            Kind::One(kind) => self.kind.as_ref().map(|own| own == kind),
+            Kind::Unsaid => None,
+        }
+    }
+
     /// Whether most of what a site has in a field are keys of this group.
     fn has_most(&self, site: &Site<'_>, field: &str) -> bool {
         let keys: HashSet<String> = site.keys(field).map(|(key, _)| key).collect();
@@ -246,16 +316,19 @@ fn anchors(trace: &Trace, sites: &Sites<'_>) -> Vec<Group> {
         if !place.ends_in_parameter() || id.pattern.has_each() || id.pattern.0.len() > 2 {
             continue;
         }
-        let equals = |field: &str| {
+        let candidates = site.key_candidates();
+        let named_by = |fields: &[&str]| {
             let hits = site.objects.iter().zip(&site.params).filter(|(object, params)| {
-                object.get(field).and_then(key_text).is_some_and(|key| params.last() == Some(&key))
+                let is = |field: &&str| object.get(*field).and_then(key_text).as_ref() == params.last();
+                fields.iter().any(is)
             });
             hits.count() as f64 / site.objects.len() as f64
         };
-        let best =
-            site.key_candidates().into_iter().map(|field| (equals(field), field)).max_by(|a, b| a.0.total_cmp(&b.0));
-        let Some((share, key)) = best.filter(|(share, _)| *share >= 0.9) else { continue };
-        debug_assert!(share <= 1.0);
+        let best = candidates.iter().map(|field| (named_by(&[field]), *field)).max_by(|a, b| a.0.total_cmp(&b.0));
+        // Half of the calls may use another name of the row, its slug or nickname.
+        let by_any = || named_by(&candidates);
+        let enough = |named: f64| named >= NAMED || (named >= NAMED_BY_KEY && by_any() >= NAMED);
+        let Some((_, key)) = best.filter(|(share, _)| enough(*share)) else { continue };
         let prefix = |other: &Place| other.segments.len() == place.segments.len() && other.segments == place.segments;
         let here = |group: &Group| group.sites.iter().any(|site| prefix(&trace.endpoints[site.endpoint]));
         if !reads(id) && groups.iter().any(|group| group.key != key && here(group)) {
@@ -329,7 +402,8 @@ fn join_by_values(trace: &Trace, sites: &Sites<'_>, groups: &mut [Group]) {
 
 /// How well a site fits a class; `None` when it does not.
 fn fit(trace: &Trace, id: &SiteId, site: &Site<'_>, group: &Group) -> Option<f64> {
-    if !site.key_candidates().contains(&group.key.as_str()) {
+    let said = group.is_kind(site);
+    if !site.key_candidates().contains(&group.key.as_str()) || said == Some(false) {
         return None;
     }
     let place = &trace.endpoints[id.endpoint];
@@ -346,7 +420,7 @@ fn fit(trace: &Trace, id: &SiteId, site: &Site<'_>, group: &Group) -> Option<f64
         Some(share) => share >= 0.5 && (common >= FIELDS_IN_COMMON || (kin && common > 0.0)),
         None => (kin && common >= 0.3) || common >= 0.8,
     };
-    enough.then(|| common + agreement.unwrap_or(0.4) + if kin { 0.5 } else { 0.0 })
+    (enough || said == Some(true)).then(|| common + agreement.unwrap_or(0.4) + if kin { 0.5 } else { 0.0 })
 }
 
 /// Where each text was used as a path parameter: (endpoint, slot).
@@ -375,12 +449,12 @@ fn found_by_links(trace: &Trace, sites: &Sites<'_>, links: &Links, groups: &mut 
         .filter(|(id, _)| id.pattern.has_each())
         .chain(sites.iter().filter(|(id, _)| !id.pattern.has_each()));
     for (id, site) in order {
-        if groups.iter().any(|group| group.sites.contains(id)) || below_unkeyed_list(id) {
+        if groups.iter().any(|group| group.sites.contains(id)) || below_unkeyed_list(id) || site.kind == Kind::Mixed {
             continue;
         }
         let own = groups[first_own..].iter().enumerate();
         let joined = own.filter_map(|(at, group)| {
-            let equal = same_path(trace, id, site, group).then_some(0.0);
+            let equal = (same_path(trace, id, site, group) && group.is_kind(site) != Some(false)).then_some(0.0);
             Some((fit(trace, id, site, group).or(equal)?, at + first_own))
         });
         if let Some((_, at)) = joined.max_by(|a, b| a.0.total_cmp(&b.0)) {
@@ -403,9 +477,13 @@ fn found_by_links(trace: &Trace, sites: &Sites<'_>, links: &Links, groups: &mut 
         let own = |key: &String| !inside || is_id(key) || matches!(key.as_str(), "slug" | "key" | "code");
         // What gives out a credential shows no row of its own, only whose it is.
         let refers = |key: &String| !site.secret.is_empty() && is_reference(key);
-        // An answer that says little of a row of a known class, by another name of its key, is told by the row itself.
-        let known = |key: &String| creates && groups.iter().any(|group| group.has_most(site, key));
-        if let Some(key) = best_key(site, links).filter(own).filter(|key| !known(key) && !refers(key)) {
+        // An answer that says little of a row of a known class, by another name of its key, is told by the row itself. What
+        // has a name of its own beside that of a known row (a refund, and what for) is a row of its own.
+        let known = |key: &str| groups.iter().any(|group| group.has_most(site, key));
+        let keys = site.key_candidates();
+        let names_known = creates && keys.iter().any(|key| is_id(key) && known(key));
+        let free = keys.into_iter().filter(|key| !names_known && (is_id(key) || !known(key))).collect();
+        if let Some(key) = best_key(site, free, links).filter(own).filter(|key| !refers(key)) {
             let mut group = Group::new(class_name(place), &key);
             group.add(id, site);
             groups.push(group);
@@ -446,7 +524,7 @@ fn below_unkeyed_list(id: &SiteId) -> bool {
     id.pattern.0.iter().filter(|step| **step == Step::Each).count() > 1
 }
 
-fn best_key(site: &Site<'_>, links: &Links) -> Option<String> {
+fn best_key(site: &Site<'_>, candidates: Vec<&str>, links: &Links) -> Option<String> {
     let score = |field: &str| {
         let keys: Vec<String> = site.keys(field).map(|(key, _)| key).collect();
         let distinct: HashSet<&String> = keys.iter().collect();
@@ -461,7 +539,7 @@ fn best_key(site: &Site<'_>, links: &Links) -> Option<String> {
         (linked / distinct.len().max(1) as f64 + by_name)
             + if distinct_share > 0.9 && distinct.len() > 1 { 0.1 } else { 0.0 }
     };
-    let candidates = site.key_candidates().into_iter().map(|field| (score(field), field));
+    let candidates = candidates.into_iter().map(|field| (score(field), field));
     candidates.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score >= 0.5).map(|(_, field)| field.to_owned())
 }
 

@@ -17,6 +17,8 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 #[derive(Debug, Clone)]
 pub(super) struct Sheet {
     pub(super) total: usize,
+    /// Without the conditions of the query.
+    pub(super) whole: usize,
     pub(super) shown: usize,
     pub(super) first: usize,
     pub(super) limit: Option<usize>,
@@ -30,6 +32,7 @@ impl Sheet {
         let rows = page.rows();
         Self {
             total: page.total(),
+            whole: page.whole,
             shown: rows.len(),
             first: page.first,
             limit: page.limit,
@@ -106,6 +109,8 @@ impl Rel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Figure {
     Total,
+    /// How many rows there are without the conditions of the query.
+    Whole,
     Shown,
     Limit,
     /// The number of the first row, from 0.
@@ -128,8 +133,9 @@ pub(super) enum Figure {
 }
 
 impl Figure {
-    pub(super) const ALL: [Self; 22] = [
+    pub(super) const ALL: [Self; 23] = [
         Self::Total,
+        Self::Whole,
         Self::Shown,
         Self::Limit,
         Self::Page(Rel::Own),
@@ -157,7 +163,9 @@ impl Figure {
     pub(super) fn sounds_like(self, name: &str) -> bool {
         let name = super::query::plain(name);
         let words: &[&str] = match self {
-            Self::Total => &["total", "count", "items", "matches", "hits", "results", "found", "size", "length"],
+            Self::Total | Self::Whole => {
+                &["total", "count", "items", "matches", "hits", "results", "found", "size", "length"]
+            }
             Self::Shown => &["count", "shown", "returned", "results", "size", "length", "items"],
             Self::Limit => &["limit", "per", "size", "max", "take"],
             Self::Offset => &["offset", "skip", "start"],
@@ -199,6 +207,7 @@ impl Figure {
         let number = |n: usize| Some(Value::from(n));
         match self {
             Self::Total => number(sheet.total),
+            Self::Whole => number(sheet.whole),
             Self::Shown => number(sheet.shown),
             Self::Limit => number(sheet.limit?),
             Self::Offset => number(sheet.first),

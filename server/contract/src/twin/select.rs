@@ -166,6 +166,8 @@ pub(super) fn compare(a: Option<&Value>, b: Option<&Value>) -> Ordering {
 pub(super) struct Page<'w> {
     /// All rows before paging, in order.
     pub(super) all: Vec<(&'w str, &'w Row)>,
+    /// How many rows there would be without the conditions of the query.
+    pub(super) whole: usize,
     /// The number of the first row shown.
     pub(super) first: usize,
     /// Rows per page.
@@ -185,10 +187,10 @@ impl<'w> Page<'w> {
 }
 
 pub(super) fn page<'w>(world: &'w World, rule: &ListRule, asked: &Question<'_>, who: Option<&str>) -> Page<'w> {
-    let mut all = matching(world, rule, asked, who);
+    let (mut all, whole) = matching(world, rule, asked, who);
     sort(world, rule, asked, &mut all);
     let (first, limit) = window(rule, asked, &all);
-    Page { all, first, limit }
+    Page { all, whole, first, limit }
 }
 
 /// A condition that a call makes.
@@ -245,19 +247,22 @@ pub(super) fn understood(rule: &ListRule, asked: &Question<'_>) -> bool {
     asked.terms.iter().all(|term| rule.filters.contains_key(&term.name) || guessed(rule, term).is_some())
 }
 
-/// The rows of a list before order and pages.
-pub(super) fn matching<'w>(
+/// The rows of a list before order and pages, and how many there would be without the conditions of the query.
+fn matching<'w>(
     world: &'w World,
     rule: &ListRule,
     asked: &Question<'_>,
     who: Option<&str>,
-) -> Vec<(&'w str, &'w Row)> {
-    let Some(table) = world.tables.get(rule.class) else { return vec![] };
+) -> (Vec<(&'w str, &'w Row)>, usize) {
+    let Some(table) = world.tables.get(rule.class) else { return (vec![], 0) };
     let conditions = conditions(rule, asked);
     let rows = table.rows.iter().map(|(key, row)| (key.as_str(), row.as_ref()));
     let in_scope =
         |key: &str, row: &Row| rule.scopes.iter().all(|scope| in_scope(world, scope, key, row, asked.call, who));
-    rows.filter(|(key, row)| in_scope(key, row) && all_pass(world, rule.class, &conditions, key, row)).collect()
+    let mut whole = 0;
+    let all = rows.filter(|(key, row)| in_scope(key, row)).inspect(|_| whole += 1);
+    let all = all.filter(|(key, row)| all_pass(world, rule.class, &conditions, key, row)).collect();
+    (all, whole)
 }
 
 fn all_pass(world: &World, class: usize, conditions: &[Condition<'_>], key: &str, row: &Row) -> bool {

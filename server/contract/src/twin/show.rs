@@ -34,8 +34,7 @@ impl Showing<'_> {
     pub(super) fn row(&self, view: &View, key: &str, row: &Row) -> Value {
         let mut out = Map::new();
         for field in &view.fields {
-            let asked = field.when.as_ref().is_none_or(|pair| self.call.query.contains(pair));
-            if !asked {
+            if !field.when.as_ref().is_none_or(|wanted| wanted.by(self.call)) {
                 continue;
             }
             let value = match &field.how {
@@ -43,6 +42,10 @@ impl Showing<'_> {
                     // What was sent and is shown here only, where the answer to the write did not repeat it.
                     let own = row.fields.get(&field.name).or_else(|| row.hidden.get(&field.name));
                     own.cloned().or_else(|| self.missing(view.class, &field.name, field.share))
+                }
+                Show::Key => {
+                    let other = || self.world.row(row.refs.get(&field.name)?).map(|other| other.key.clone());
+                    row.fields.get(&field.name).cloned().or_else(other)
                 }
                 Show::Token => self.token.map(Value::from),
                 Show::Viewer => Some(Value::Bool(self.related(view.class, &field.name, key))),
@@ -61,8 +64,8 @@ impl Showing<'_> {
                 }
                 Show::Join { view: inner, field: names } => Some(self.joined(inner, names, key)),
                 Show::Via { view: inner, field: names } => {
-                    let other = row.fields.get(names).and_then(key_text);
-                    let other = other.and_then(|key| Some((self.world.tables[inner.class].rows.get(&key)?, key)));
+                    let other =
+                        row.names(names).and_then(|key| Some((self.world.tables[inner.class].rows.get(&key)?, key)));
                     other.map(|(other, key)| self.row(inner, &key, other))
                 }
             };

@@ -338,8 +338,12 @@ impl<'s> Reading<'_, 's> {
                 Value::Object(part) => match self.classes.site(self.seen.endpoint, &inner) {
                     Some(other) => {
                         if let Some(other_key) = self.row(other, part, &inner) {
-                            row.refs.insert(name.clone(), (other, other_key));
-                            row.fields.shift_remove(name);
+                            // Shown in place of its key only because the query asks for it.
+                            let own = row.fields.get(name).and_then(key_text);
+                            if self.seen.call.query.is_empty() || own.is_none_or(|own| own != other_key) {
+                                row.refs.insert(name.clone(), (other, other_key));
+                                row.fields.shift_remove(name);
+                            }
                         }
                     }
                     None => {
@@ -359,6 +363,7 @@ impl<'s> Reading<'_, 's> {
                 },
                 _ if self.viewer_fields.contains(&(class, name.clone())) => self.viewer(class, name, &key, value),
                 _ => {
+                    row.refs.remove(name);
                     row.fields.insert(name.clone(), value.clone());
                 }
             }

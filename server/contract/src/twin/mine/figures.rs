@@ -90,7 +90,7 @@ fn figure(path: &[String], values: &[(&Paged<'_>, Option<&Value>)]) -> Option<Fi
             let there = value.filter(|value| !value.is_null());
             let hit = if matches!(figure, Figure::Cursor(_)) {
                 // How the API writes its cursors is its own matter.
-                due.is_some() == there.is_some_and(Value::is_string) && is_opaque(there)
+                due.is_some() == there.is_some() && there.is_none_or(is_opaque)
             } else {
                 same(due.as_ref(), there)
             };
@@ -106,8 +106,8 @@ fn figure(path: &[String], values: &[(&Paged<'_>, Option<&Value>)]) -> Option<Fi
     best.map(|(_, figure)| figure)
 }
 
-fn is_opaque(value: Option<&Value>) -> bool {
-    value.and_then(Value::as_str).is_none_or(|text| text.len() >= 4 && !text.contains(['/', ' ']))
+fn is_opaque(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.len() >= 4 && !text.contains(['/', ' ']))
 }
 
 /// A number may be written as text.
@@ -191,6 +191,30 @@ pub(super) fn most(answers: &[Answered<'_>], replies: &[&Value], list: &[String]
         (repeated && cut && met).then_some(most)
     };
     leaves.iter().filter(|path| !path.starts_with(list)).find_map(most)
+}
+
+/// The usual size of a page, where answers say it: one number where no size was asked for, what was asked for where it was.
+pub(super) fn usual(answers: &[Answered<'_>], replies: &[&Value], list: &[String], rule: &ListRule) -> Option<usize> {
+    let asked = |answer: &Answered<'_>| asked_by(rule, &answer.asked, PageRole::Limit)?.parse::<usize>().ok();
+    let leaves = replies.first()?.as_object().map(|object| deep_paths(object, MAX_DEPTH))?;
+    let says = |path: &Vec<String>| {
+        if !Figure::Limit.sounds_like(path.last()?) {
+            return None;
+        }
+        let told = |reply: &Value| at(reply, path)?.as_u64().and_then(|n| usize::try_from(n).ok());
+        let all: Vec<(Option<usize>, usize, usize)> = answers
+            .iter()
+            .zip(replies)
+            .map(|(answer, reply)| Some((asked(answer), told(reply)?, answer.keys.len())))
+            .collect::<Option<_>>()?;
+        let usual = all.iter().find_map(|(asked, told, _)| asked.is_none().then_some(*told))?;
+        let proven = all.iter().any(|(asked, told, _)| asked.is_some_and(|asked| asked != usual && asked == *told));
+        let holds = |(asked, told, shown): &(Option<usize>, usize, usize)| {
+            shown <= told && asked.map_or(*told == usual, |asked| *told <= asked)
+        };
+        (proven && all.iter().all(holds)).then_some(usual)
+    };
+    leaves.iter().filter(|path| !path.starts_with(list)).find_map(says)
 }
 
 /// The rule behind the URL in a header field that is one.

@@ -132,6 +132,7 @@ impl Probes {
         let fields = Arc::new(Fields::new(field_paths(facts, class)));
         let mut rule = Search { class, answers, viewer_fields: &self.viewer_fields, fields }.run(facts, endpoint, view);
         let (answers, replies) = self.answered(facts, endpoint, path, class);
+        rule.sizes.default = rule.sizes.default.or_else(|| figures::usual(&answers, &replies, path, &rule));
         rule.sizes.most = rule.sizes.most.or_else(|| figures::most(&answers, &replies, path, &rule));
         rule
     }

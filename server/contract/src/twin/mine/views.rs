@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::Facts;
-use crate::twin::behaviour::{Projection, Show, View, ViewField};
+use crate::twin::behaviour::{Projection, Show, View, ViewField, Wanted};
 use crate::twin::query::{Question, Selection};
 use crate::twin::trace::Call;
 use crate::twin::value::{Pattern, Step, key_text};
@@ -50,11 +50,22 @@ fn of_objects(facts: &Facts<'_>, endpoint: usize, pattern: &Pattern, class: usiz
         }
     }
     let all = objects.len().max(1);
-    let fields = order.into_iter().map(|name| {
+    let fields = order.into_iter().flat_map(|name| {
         let share = counts[name] as f64 / all as f64;
-        let when = if share < 1.0 { asked_for(objects, name) } else { None };
+        let field = |when, how| ViewField { name: name.to_owned(), share, when, how };
         let how = show(facts, endpoint, pattern, class, name, objects);
-        ViewField { name: name.to_owned(), share, when, how }
+        let asked = |is: fn(&Value) -> bool| asked_for(objects, name, is);
+        match how {
+            // A key that gives way to the row it names.
+            Show::Ref(view) | Show::Via { view, .. }
+                if objects.iter().any(|(o, _)| o.get(name).is_some_and(is_key)) =>
+            {
+                let row =
+                    asked(Value::is_object).map(|when| field(Some(when), Show::Via { view, field: name.to_owned() }));
+                std::iter::once(field(None, Show::Key)).chain(row).collect::<Vec<_>>()
+            }
+            how => vec![field(if share < 1.0 { asked(|_| true) } else { None }, how)],
+        }
     });
     let fields: Vec<ViewField> = fields.collect();
     let open = fields.iter().any(|field| field.share < 0.95 && field.when.is_none());
@@ -87,14 +98,22 @@ fn at_path<'m>(object: &'m Map<String, Value>, path: &[String]) -> Option<&'m Ma
     path.iter().try_fold(object, |object, name| object.get(name)?.as_object())
 }
 
-/// The query parameter (with its value) that brings a field into the answer: present exactly when it is asked for.
-fn asked_for(objects: &Objects<'_>, name: &str) -> Option<(String, String)> {
-    let with = objects.iter().filter(|(object, _)| object.contains_key(name));
-    let (_, first) = with.clone().next()?;
-    let exact = |pair: &&(String, String)| {
-        objects.iter().all(|(object, call)| object.contains_key(name) == call.query.contains(pair))
+fn is_key(value: &Value) -> bool {
+    key_text(value).is_some()
+}
+
+/// What in the query brings a field into the answer: it is there, and as wanted, exactly when it is asked for.
+fn asked_for(objects: &Objects<'_>, name: &str, is: fn(&Value) -> bool) -> Option<Wanted> {
+    let there = |object: &Map<String, Value>| object.get(name).is_some_and(is);
+    let (_, first) = objects.iter().find(|(object, _)| there(object))?;
+    let exact = |wanted: &Wanted| objects.iter().all(|(object, call)| there(object) == wanted.by(call));
+    let of = |(param, value): &(String, String), word: bool| Wanted {
+        name: param.clone(),
+        value: if word { name.to_owned() } else { value.clone() },
+        word,
     };
-    first.query.iter().find(exact).cloned()
+    // Other words beside it may ask for other things.
+    first.query.iter().map(|pair| of(pair, true)).chain(first.query.iter().map(|pair| of(pair, false))).find(exact)
 }
 
 fn show(
