@@ -14,6 +14,7 @@ mod document;
 mod evidence;
 mod finding;
 mod observe;
+mod pace;
 mod rename;
 mod score;
 mod tree;

@@ -28,6 +28,25 @@ pub(crate) fn rank(key: &str) -> u64 {
     u64::from(is_data) << 63 | hash(key.as_bytes()) >> 1
 }
 
+/// Bytes into a running hash that is kept nowhere: it may change from build to build, and so takes four words at a time.
+pub(crate) fn mix(state: u64, bytes: &[u8]) -> u64 {
+    let mut lanes = [state, 1, 2, bytes.len() as u64];
+    let (blocks, rest) = bytes.as_chunks::<32>();
+    for block in blocks {
+        for (lane, word) in lanes.iter_mut().zip(block.as_chunks::<8>().0) {
+            *lane = fold(*lane ^ u64::from_le_bytes(*word));
+        }
+    }
+    let (words, rest) = rest.as_chunks::<8>();
+    for (lane, word) in lanes.iter_mut().zip(words) {
+        *lane = fold(*lane ^ u64::from_le_bytes(*word));
+    }
+    // A tail of one to seven bytes; the length is in the last lane, so that zeros count.
+    let tail = rest.iter().fold(0, |tail, byte| tail << 8 | u64::from(*byte));
+    let [a, b, c, d] = lanes;
+    fold(a ^ tail).wrapping_add(b.rotate_left(17)) ^ fold(c.wrapping_add(d.rotate_left(31)))
+}
+
 fn fold(value: u64) -> u64 {
     let product = u128::from(value ^ OFFSET) * u128::from(MULTIPLIER);
     (product as u64) ^ ((product >> 64) as u64)
@@ -43,6 +62,24 @@ fn finish(mut value: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_byte_counts_in_a_running_hash() {
+        let text: Vec<u8> = (0..100).collect();
+        let mut seen: Vec<u64> = (0..=100).map(|n| mix(7, &text[..n])).collect();
+        for at in 0..100 {
+            let mut other = text.clone();
+            other[at] ^= 0x80;
+            seen.push(mix(7, &other));
+        }
+        seen.push(mix(8, &text));
+        seen.extend([mix(7, b"\0"), mix(7, b"\0\0"), mix(mix(7, b"a"), b"b"), mix(mix(7, b"b"), b"a")]);
+        let count = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        // `[0]` is among the prefixes too.
+        assert_eq!(seen.len(), count - 1);
+    }
 
     #[test]
     fn stays_what_it_was() {

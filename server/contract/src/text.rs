@@ -238,13 +238,14 @@ fn is_ipv6(text: &str) -> bool {
 
 /// An absolute URI with an authority (RFC 3986): what people call a URL.
 fn is_uri(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let Some(rest) = rest.strip_prefix("//") else { return false };
     text.len() <= 2048
         && (2..=12).contains(&scheme.len())
         && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
         && scheme.as_bytes()[0].is_ascii_alphabetic()
         && !rest.is_empty()
-        && !text.bytes().any(|b| b <= b' ' || b"<>\"{}|\\^`".contains(&b))
+        && !text.bytes().any(|b| matches!(b, 0..=b' ' | b'<' | b'>' | b'"' | b'{' | b'}' | b'|' | b'\\' | b'^' | b'`'))
 }
 
 pub(crate) fn is_email(text: &str) -> bool {

@@ -184,6 +184,53 @@ fn changes_of_whole_answers_are_found() {
     }
 }
 
+/// Answers of a drawn latency between 40 and 90 ms, times and plus something.
+fn paced(stage: &mut Stage, times: u64, factor: u64, plus_us: u64) {
+    for _ in 0..times {
+        let user = stage.user();
+        let mut exchange = stage.exchange(&format!("/users/{}", stage.next % 20), 200, &user);
+        exchange.latency_us = (40_000 + draw(3, stage.next) % 50_000) * factor + plus_us;
+        stage.give(&exchange);
+    }
+}
+
+#[test]
+fn answers_that_stay_slower_are_told_and_a_busy_moment_is_not() {
+    let mut stage = Stage::new();
+    paced(&mut stage, 400, 1, 0);
+    // Twenty seconds, twice as slow and more, but less than three times the slowest.
+    paced(&mut stage, 20, 2, 60_000);
+    paced(&mut stage, 200, 1, 0);
+    assert_eq!(stage.kinds(), []);
+    paced(&mut stage, 90, 2, 60_000);
+    let alert = stage.dog.alert(stage.only()).unwrap();
+    assert_eq!((alert.kind, alert.severity), (Kind::Latency, Severity::Warning));
+    assert!(alert.sentence().contains("in 95 of 100 answers"), "{}", alert.sentence());
+    paced(&mut stage, 120, 1, 0);
+    assert_eq!(stage.dog.alerts()[0].state, State::Resolved);
+    // Accepted, the new pace is the usual one.
+    paced(&mut stage, 90, 2, 60_000);
+    let id = stage.only();
+    stage.dog.decide(id, &Decision::Accept, None, 0).unwrap();
+    paced(&mut stage, 500, 2, 60_000);
+    assert_eq!(stage.kinds(), []);
+}
+
+/// Counters, and numbers of any size.
+#[test]
+fn what_counts_up_leaves_no_bounds() {
+    let mut stage = Stage::new();
+    for n in 0..3000_u64 {
+        let body = json!({ "id": n + 1, "views": n * 3, "drawn": draw(6, n) >> (n % 40) });
+        stage.call(&format!("/users/{}", n % 20), 200, &body);
+    }
+    assert_eq!(stage.kinds(), []);
+    for n in 0..5 {
+        stage.call(&format!("/users/{n}"), 200, &json!({ "id": n, "views": 5_000_000_000_u64, "drawn": n }));
+    }
+    assert_eq!(stage.kinds(), [("bounds_changed", Severity::Warning, "/views".into())]);
+}
+
 #[test]
 fn an_alert_counts_up_and_resolves_itself() {
     let mut stage = Stage::new();

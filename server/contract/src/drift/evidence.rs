@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 pub(super) const ENOUGH: f32 = 16.0;
 /// The rates that a changed event may have.
 const CHANGED: [f32; 4] = [0.95, 0.5, 0.2, 0.03];
+/// The logarithms of what is left of them to one.
+const NOT_CHANGED: [f32; 4] = [-2.995_732_3, -std::f32::consts::LN_2, -0.223_143_55, -0.030_459_207];
 /// Targets that were offending, remembered so that one that is asked for again and again is no new evidence.
 const OFFENDERS: usize = 8;
 
@@ -52,10 +54,10 @@ impl Suspicion {
     pub(super) fn pass(&mut self, before: u32, of: u32) {
         self.passes += 1;
         let expected = rate(before, of);
-        for (score, changed) in self.scores.iter_mut().zip(CHANGED) {
+        let usual = (1.0 - expected).ln();
+        for ((score, changed), not_changed) in self.scores.iter_mut().zip(CHANGED).zip(NOT_CHANGED) {
             // An event that came more often than that all along has not begun to.
-            let weighed = (*score + ((1.0 - changed) / (1.0 - expected)).ln()).max(0.0);
-            *score = if changed > expected { weighed } else { 0.0 };
+            *score = if changed > expected { (*score + not_changed - usual).max(0.0) } else { 0.0 };
         }
     }
 
@@ -106,6 +108,13 @@ mod tests {
                 suspicion.weight() >= ENOUGH
             })
             .unwrap()
+    }
+
+    #[test]
+    fn logarithms_are_those_of_the_rates() {
+        for (changed, not_changed) in CHANGED.into_iter().zip(NOT_CHANGED) {
+            assert!(((1.0 - changed).ln() - not_changed).abs() < 1e-5, "{changed}");
+        }
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! One exchange against the baseline of its endpoint.
 
-use crate::hash::{combine, hash};
+use std::borrow::Cow;
+
+use crate::hash::{combine, hash, mix};
 use crate::media::Content;
 use crate::{Exchange, Headers, headers};
 
 use super::tree::Tree;
-use super::watch::{Happened, Key, Place, Sign, Watch};
+use super::watch::{At, Happened, Key, Place, Sign, Watch};
 
 /// A sample is for reading.
 pub(super) const MAX_SAMPLE_BYTES: usize = 1024;
@@ -24,6 +26,9 @@ pub(super) struct Shown {
     pub(super) known: bool,
     /// Nothing in it comes and goes.
     is_plain: bool,
+    /// Of the names of header fields.
+    asked: u64,
+    answered: u64,
 }
 
 /// Answers that say more about the request or the moment than about the API.
@@ -39,20 +44,30 @@ impl Watch {
         *self.statuses.entry(status).or_insert_with(|| 0) += 1;
         let target = hash(exchange.request.path().as_bytes()) as u32;
         let known = self.knows(target);
-        let mut shown = Shown { happened: Vec::new(), target, known, is_plain: true };
+        let (asked, answered) = (names_hash(&exchange.request.headers), names_hash(&exchange.response.headers));
+        let mut shown = Shown { happened: Vec::new(), target, known, is_plain: true, asked, answered };
         if status < 400 {
             self.accepted += 1;
-            self.anonymous += u32::from(!has_credentials(&exchange.request.headers));
+            if self.asked.0 != asked {
+                self.asked = (asked, has_credentials(&exchange.request.headers));
+            }
+            self.anonymous += u32::from(!self.asked.1);
         }
+        let is_slower = self.pace.look(exchange);
         let is_calm = self.is_frozen() && self.suspicions.is_empty() && self.raised.is_empty();
-        let same = fingerprint(exchange);
-        if is_calm && self.is_same(same) && !self.is_slow(exchange) {
+        let about = combine(combine(asked, answered), u64::from(target) << 16 | u64::from(status));
+        let same = (is_calm && self.is_again(about)).then(|| fingerprint(exchange, about));
+        if same.is_some_and(|same| self.is_same(same)) && !self.is_slow(exchange) && !is_slower {
             self.skip(exchange);
             return None;
         }
         self.read_signs(exchange, &mut shown);
+        if is_slower && self.is_frozen() {
+            self.read_pace(exchange, &mut shown);
+        }
         // What an answer says that should not be one is no news beside that.
-        let is_odd = shown.happened.iter().any(|happened| !matches!(happened.key, Key::Sign(Sign::Slow)));
+        let is_late = |happened: &Happened| matches!(happened.key, Key::Sign(Sign::Slow | Sign::Slower));
+        let is_odd = !shown.happened.iter().all(is_late);
         if !is_odd {
             self.read_heads(exchange, &mut shown);
             self.read_bodies(exchange, &mut shown);
@@ -61,7 +76,7 @@ impl Watch {
             if status < 400 {
                 self.remember(target);
             }
-            if self.is_frozen() && shown.is_plain {
+            if let Some(same) = same.filter(|_| shown.is_plain) {
                 self.remember_same(same);
             }
         }
@@ -111,6 +126,13 @@ impl Watch {
         }
     }
 
+    fn read_pace(&mut self, exchange: &Exchange, shown: &mut Shown) {
+        let (before, of) = self.sign_rate(&Sign::Slower);
+        *self.signs.entry(Sign::Slower).or_default() += 1;
+        let value = Some(serde_json::json!(format!("{} ms", exchange.latency_us / 1000)));
+        shown.happened.push(Happened { key: Key::Sign(Sign::Slower), before, of: of - 1, value });
+    }
+
     /// What the status of an answer says about the API, if anything.
     fn sign_of(&self, exchange: &Exchange, known: bool) -> Option<Sign> {
         let status = exchange.response.status;
@@ -149,24 +171,25 @@ impl Watch {
     }
 
     fn read_heads(&mut self, exchange: &Exchange, shown: &mut Shown) {
-        let answered = &exchange.response.headers;
-        self.read_names(&Place::Headers(exchange.response.status), names_hash(answered), || telling(answered), shown);
-        if exchange.response.status < 400 {
-            let (query, asked) = (exchange.request.query().unwrap_or_default(), &exchange.request.headers);
-            self.read_names(&Place::Asked, names_hash(asked), || telling(asked), shown);
-            self.read_names(&Place::Query, query_hash(query), || query_names(query), shown);
+        let (request, response) = (&exchange.request, &exchange.response);
+        self.read_names(&At::Headers(response.status), shown.answered, || telling(&response.headers), shown);
+        if response.status < 400 {
+            let query = request.query().unwrap_or_default();
+            self.read_names(&At::Asked, shown.asked, || telling(&request.headers), shown);
+            self.read_names(&At::Query, query_hash(query), || query_names(query), shown);
         }
     }
 
-    fn read_names(&mut self, place: &Place, hash: u64, names: impl FnOnce() -> Vec<String>, shown: &mut Shown) {
-        let at = self.part(place);
-        let calm = self.suspicions.is_empty() && self.raised.is_empty();
+    /// Names that are the same as those read last are not read again. Nothing in them was worth a word, and what could have
+    /// happened to them and did not is still what the tree says of its last document.
+    fn read_names<'n>(&mut self, at: &At<'_>, hash: u64, names: impl FnOnce() -> Vec<Cow<'n, str>>, shown: &mut Shown) {
+        let at = self.part(at);
         let part = &mut self.parts[at];
-        if calm && part.tree.is_frozen() && part.last == hash {
+        if part.tree.is_frozen() && part.last == hash {
             part.tree.skipped += 1;
             return;
         }
-        let found = part.tree.read_names(names().iter().map(String::as_str));
+        let found = part.tree.read_names(names().iter().map(|name| &**name));
         part.last = if found.is_empty() && part.tree.is_frozen() && part.tree.is_plain { hash } else { 0 };
         shown.is_plain &= part.tree.is_plain;
         shown.extend(at, found);
@@ -175,37 +198,46 @@ impl Watch {
     fn read_bodies(&mut self, exchange: &Exchange, shown: &mut Shown) {
         let (request, response) = (&exchange.request, &exchange.response);
         if response.status < 400 && !request.body.truncated && !request.body.bytes.is_empty() {
-            let media_type = request.headers.media_type().unwrap_or_default();
+            let media_type = media_type(&request.headers);
             if Content::of(&media_type) == Content::Json {
-                self.read_body(&Place::Request(media_type), &request.body.bytes, shown);
+                self.read_body(&At::Request(&media_type), &request.body.bytes, shown);
             }
         }
         if response.body.bytes.is_empty() || response.body.truncated {
             return;
         }
-        let media_type = response.headers.media_type().unwrap_or_default();
+        let media_type = media_type(&response.headers);
         self.read_media(response.status, &media_type, shown);
         if Content::of(&media_type) == Content::Json {
-            self.read_body(&Place::Body(response.status, media_type), &response.body.bytes, shown);
+            self.read_body(&At::Body(response.status, &media_type), &response.body.bytes, shown);
         }
     }
 
     fn read_media(&mut self, status: u16, media_type: &str, shown: &mut Shown) {
-        let sign = Sign::Media(status, media_type.to_owned());
         let of = self.statuses.get(&status).copied().unwrap_or(1) - 1;
-        let count = self.signs.entry(sign.clone()).or_default();
-        let before = *count;
-        *count += 1;
+        let is = |sign: &Sign| matches!(sign, Sign::Media(s, m) if *s == status && m == media_type);
+        let sign = || Sign::Media(status, media_type.to_owned());
+        let known = self.signs.iter_mut().find_map(|(sign, count)| is(sign).then_some(count));
+        let before = match known {
+            Some(count) => {
+                *count += 1;
+                *count - 1
+            }
+            None => {
+                self.signs.insert(sign(), 1);
+                0
+            }
+        };
         if before == 0 && !self.is_frozen() {
             self.news = self.exchanges;
         }
         if self.is_frozen() && self.known.contains(&status) && before * 5 < of {
-            shown.happened.push(Happened { key: Key::Sign(sign), before, of, value: None });
+            shown.happened.push(Happened { key: Key::Sign(sign()), before, of, value: None });
         }
     }
 
-    fn read_body(&mut self, place: &Place, bytes: &[u8], shown: &mut Shown) {
-        let at = self.part(place);
+    fn read_body(&mut self, at: &At<'_>, bytes: &[u8], shown: &mut Shown) {
+        let at = self.part(at);
         let tree = &mut self.parts[at].tree;
         if tree.sample.is_none() {
             tree.sample = sample(bytes);
@@ -242,34 +274,41 @@ pub(super) fn sample(bytes: &[u8]) -> Option<String> {
     std::str::from_utf8(bytes).ok().map(|text| super::watch::shorten(text, MAX_SAMPLE_BYTES))
 }
 
-/// All that is compared, in one hash.
-fn fingerprint(exchange: &Exchange) -> u64 {
+/// All that is compared, in one hash; `about` is that of the path, the status and the names of header fields.
+fn fingerprint(exchange: &Exchange, about: u64) -> u64 {
     let (request, response) = (&exchange.request, &exchange.response);
-    let mut of = hash(request.target.as_bytes());
-    for part in [u64::from(response.status), hash(&request.body.bytes), hash(&response.body.bytes)] {
-        of = combine(of, part);
+    let texts = [request.target.as_bytes(), &request.body.bytes, &response.body.bytes];
+    texts.into_iter().fold(about, mix)
+}
+
+/// Without parameters, in lower case, as nearly all are sent.
+fn media_type(headers: &Headers) -> Cow<'_, str> {
+    let value = headers.get("content-type").unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or(value).trim();
+    match essence.bytes().any(|b| b.is_ascii_uppercase()) {
+        true => Cow::Owned(essence.to_ascii_lowercase()),
+        false => Cow::Borrowed(essence),
     }
-    combine(combine(of, names_hash(&request.headers)), names_hash(&response.headers))
 }
 
 /// Of the names in their order, and of the media type.
 fn names_hash(headers: &Headers) -> u64 {
-    headers.0.iter().fold(0, |of, (name, value)| {
-        let value = if name == "content-type" { hash(value.as_bytes()) } else { 0 };
-        combine(of, hash(name.as_bytes()) ^ value)
+    headers.0.iter().fold(1, |of, (name, value)| {
+        let of = mix(of, name.as_bytes());
+        if name == "content-type" { mix(of, value.as_bytes()) } else { of }
     })
 }
 
-fn telling(headers: &Headers) -> Vec<String> {
-    headers.0.iter().map(|(name, _)| name).filter(|name| headers::is_telling(name)).cloned().collect()
+fn telling(headers: &Headers) -> Vec<Cow<'_, str>> {
+    headers.0.iter().map(|(name, _)| &**name).filter(|name| headers::is_telling(name)).map(Cow::Borrowed).collect()
 }
 
-fn query_names(query: &str) -> Vec<String> {
-    form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name.into_owned()).collect()
+fn query_names(query: &str) -> Vec<Cow<'_, str>> {
+    form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name).collect()
 }
 
 fn query_hash(query: &str) -> u64 {
-    query.split('&').fold(1, |of, pair| combine(of, hash(pair.split('=').next().unwrap_or(pair).as_bytes())))
+    query.split('&').fold(1, |of, pair| mix(of, pair.split('=').next().unwrap_or(pair).as_bytes()))
 }
 
 pub(super) fn has_credentials(headers: &Headers) -> bool {

@@ -226,6 +226,13 @@ impl Node {
         self.raised >> event.at() & 1 == 1
     }
 
+    /// A type that belongs here and comes at least every other time: there is nothing to weigh.
+    fn is_usual(&self, event: Event) -> bool {
+        let Event::Type(of) = event else { return false };
+        let before = self.tallies[usize::from(of)].count;
+        self.raised == 0 && before * 2 >= self.seen.count && self.base.as_ref().is_some_and(|base| base.has(of.into()))
+    }
+
     /// The bits of the types that were seen.
     pub(super) fn types_seen(&self) -> u8 {
         (0..TYPES.len()).filter(|of| self.tallies[*of].count > 0).fold(0, |bits, of| bits | 1 << of)
@@ -243,6 +250,12 @@ impl Node {
             }
             self.recent.push(hash);
         }
+    }
+
+    /// Whether a number is far beyond all that stood here.
+    fn is_far(&self, value: f64) -> bool {
+        let most = self.max.abs().max(self.min.abs()).max(1.0);
+        value > most * FAR || value < 0.0 && self.min >= 0.0 && self.max > self.min
     }
 
     /// The texts of an enum: few words that came again and again.
@@ -341,12 +354,16 @@ impl Tree {
     ) {
         let reads = self.reads;
         let at = &mut self.nodes[node as usize];
-        let is_raised = at.is_raised(event);
+        let (is_raised, is_usual) = (at.is_raised(event), at.is_usual(event));
         let tally = &mut at.tallies[event.at()];
         if tally.at == reads {
             return;
         }
         let before = tally.count;
+        if is_usual && self.frozen {
+            *tally = Tally { count: before + 1, at: reads };
+            return;
+        }
         *tally = Tally { count: before + u32::from(!is_raised), at: reads };
         if !self.frozen {
             if before == 0 {
@@ -443,21 +460,17 @@ impl Tree {
         Some(at)
     }
 
-    pub(super) fn number(&mut self, node: u32, value: f64, found: &mut Vec<Found>) {
-        let of = if value.fract() == 0.0 { INTEGER } else { NUMBER };
+    /// `of` is the type: a number without a fraction is an integer.
+    pub(super) fn number(&mut self, node: u32, of: usize, value: f64, found: &mut Vec<Found>) {
         self.note(node, Event::Type(of as u8), || None, found);
         let frozen = self.frozen;
         let at = &mut self.nodes[node as usize];
-        if !frozen || at.base.is_none() {
-            at.min = at.min.min(value);
-            at.max = at.max.max(value);
-        } else if value > at.max.abs().max(at.min.abs()).max(1.0) * FAR
-            || value < 0.0 && at.min >= 0.0 && at.max > at.min
-        {
-            self.note(node, Event::Outside, || Some(json!(value)), found);
-            return;
+        if frozen && at.base.is_some() && at.is_far(value) {
+            return self.note(node, Event::Outside, || Some(json!(value)), found);
         }
-        let at = &mut self.nodes[node as usize];
+        // What counts up goes on doing so: bounds follow what is near them.
+        at.min = at.min.min(value);
+        at.max = at.max.max(value);
         if at.recent.len() < MAX_RECENT || at.base.is_none() {
             at.remember(crate::hash::hash(&value.to_bits().to_le_bytes()) as u32);
         }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::tree::{ARRAY, BOOLEAN, Event, Found, NULL, OBJECT, Tree};
+use super::tree::{ARRAY, BOOLEAN, Event, Found, INTEGER, NULL, NUMBER, OBJECT, Tree};
 use crate::schema::fields::is_data;
 use crate::schema::read::Key;
 
@@ -16,9 +16,11 @@ const MAX_ITEMS: usize = 256;
 impl Tree {
     /// Reads one document. What it did differently, or `None` when it is no JSON.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Option<Vec<Found>> {
+        // In one go, and not text by text.
+        let text = std::str::from_utf8(bytes).ok()?;
         let mut found = Vec::new();
         self.begin();
-        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+        let mut deserializer = serde_json::Deserializer::from_str(text);
         let position = Position { node: 0, depth: 0, tree: self, found: &mut found };
         position.deserialize(&mut deserializer).ok()?;
         deserializer.end().ok()?;
@@ -119,17 +121,18 @@ impl<'de> Visitor<'de> for Position<'_, '_> {
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-        self.tree.number(self.node, value as f64, self.found);
+        self.tree.number(self.node, INTEGER, value as f64, self.found);
         Ok(())
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        self.tree.number(self.node, value as f64, self.found);
+        self.tree.number(self.node, INTEGER, value as f64, self.found);
         Ok(())
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        self.tree.number(self.node, value, self.found);
+        let of = if value.fract() == 0.0 { INTEGER } else { NUMBER };
+        self.tree.number(self.node, of, value, self.found);
         Ok(())
     }
 

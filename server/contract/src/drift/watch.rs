@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::evidence::Suspicion;
+use super::pace::Pace;
 use super::tree::{Event, Tree};
 
 /// Targets that were answered well, by a hash of their path; one takes the place of another of the same slot.
@@ -26,6 +27,37 @@ pub(super) enum Place {
     Headers(u16),
     /// Answers with this status and media type.
     Body(u16, String),
+}
+
+/// The same, borrowed: most exchanges bring no new one.
+pub(super) enum At<'a> {
+    Query,
+    Asked,
+    Request(&'a str),
+    Headers(u16),
+    Body(u16, &'a str),
+}
+
+impl At<'_> {
+    fn is(&self, place: &Place) -> bool {
+        match (self, place) {
+            (Self::Query, Place::Query) | (Self::Asked, Place::Asked) => true,
+            (Self::Request(media_type), Place::Request(other)) => media_type == other,
+            (Self::Headers(status), Place::Headers(other)) => status == other,
+            (Self::Body(status, media_type), Place::Body(of, other)) => status == of && media_type == other,
+            _ => false,
+        }
+    }
+
+    fn to_owned(&self) -> Place {
+        match *self {
+            Self::Query => Place::Query,
+            Self::Asked => Place::Asked,
+            Self::Request(media_type) => Place::Request(media_type.to_owned()),
+            Self::Headers(status) => Place::Headers(status),
+            Self::Body(status, media_type) => Place::Body(status, media_type.to_owned()),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +82,8 @@ pub(super) enum Sign {
     Refused,
     /// Far slower than all before.
     Slow,
+    /// Slower than nearly all at the beginning.
+    Slower,
     Media(u16, String),
 }
 
@@ -82,6 +116,9 @@ pub(super) struct Watch {
     pub(super) accepted: u32,
     /// Of these, requests without credentials.
     pub(super) anonymous: u32,
+    /// Hash of the names of the last accepted request's header fields, and whether credentials were among them.
+    #[serde(default)]
+    pub(super) asked: (u64, bool),
     /// The exchange that brought a new status or media type last.
     pub(super) news: u32,
     /// Unix milliseconds.
@@ -95,8 +132,13 @@ pub(super) struct Watch {
     pub(super) slowest_us: u64,
     /// Until when the last slow exchange ran: others within that time share its cause.
     pub(super) slow_until_ms: u64,
+    #[serde(default)]
+    pub(super) pace: Pace,
     targets: Vec<u32>,
+    /// Hashes of exchanges that were clean, and of what they were about: only what was asked for before can be the same again.
     same: Vec<u64>,
+    #[serde(skip)]
+    again: Vec<u64>,
     pub(super) suspicions: Vec<(Key, Suspicion)>,
     pub(super) raised: Vec<Raised>,
     /// When the baseline moved last.
@@ -115,12 +157,12 @@ impl Watch {
     }
 
     /// The part of a place, made when it is new.
-    pub(super) fn part(&mut self, place: &Place) -> usize {
-        if let Some(at) = self.parts.iter().position(|part| part.place == *place) {
-            return at;
-        }
-        self.parts.push(Part { place: place.clone(), tree: Tree::default(), last: 0 });
-        self.parts.len() - 1
+    pub(super) fn part(&mut self, at: &At<'_>) -> usize {
+        let known = self.parts.iter().position(|part| at.is(&part.place));
+        known.unwrap_or_else(|| {
+            self.parts.push(Part { place: at.to_owned(), tree: Tree::default(), last: 0 });
+            self.parts.len() - 1
+        })
     }
 
     pub(super) fn knows(&self, target: u32) -> bool {
@@ -140,10 +182,16 @@ impl Watch {
     }
 
     pub(super) fn remember_same(&mut self, hash: u64) {
-        if self.same.is_empty() {
-            self.same = vec![0; SAME];
+        remember(&mut self.same, hash);
+    }
+
+    /// Whether something like it came before, so that it is worth while to look at every byte. Remembered if not.
+    pub(super) fn is_again(&mut self, hash: u64) -> bool {
+        let is = self.again.get(hash as usize % SAME) == Some(&hash);
+        if !is {
+            remember(&mut self.again, hash);
         }
-        self.same[hash as usize % SAME] = hash;
+        is
     }
 
     /// How confident the baseline is, 0 to 1.
@@ -158,7 +206,7 @@ impl Watch {
             Sign::Status(status) => self.statuses.get(status).copied().unwrap_or(0),
             sign => self.signs.get(sign).copied().unwrap_or(0),
         };
-        (before, self.exchanges)
+        (before, if *sign == Sign::Slower { self.pace.looks } else { self.exchanges })
     }
 
     /// What is known becomes what was promised.
@@ -221,12 +269,20 @@ impl Watch {
                 }
             }
             Sign::Slow => self.slowest_us = self.slowest_us.saturating_mul(8),
+            Sign::Slower => self.pace = Pace::default(),
             sign => {
                 let count = self.signs.entry(sign.clone()).or_default();
                 *count = half.max(*count);
             }
         }
     }
+}
+
+fn remember(slots: &mut Vec<u64>, hash: u64) {
+    if slots.is_empty() {
+        slots.resize(SAME, 0);
+    }
+    slots[hash as usize % SAME] = hash;
 }
 
 /// Cut to so many bytes, at a character.

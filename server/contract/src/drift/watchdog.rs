@@ -172,23 +172,27 @@ impl Watchdog {
 
     fn compare(&mut self, id: &str, method: &str, template: &str, exchange: &Exchange) -> Vec<u64> {
         self.exchanges += 1;
-        let mut changed = Vec::new();
-        if !self.watches.contains_key(id) {
-            self.meet(id, method, template, exchange);
-        }
-        let Some(watch) = self.watches.get_mut(id) else { return changed };
+        let watch = match self.watches.get_mut(id) {
+            Some(watch) => watch,
+            None => self.meet(id, method, template, exchange),
+        };
         let at_ms = exchange.received_at_ms;
         let mut signals = Vec::new();
+        let mut is_settled = false;
         if let Some(shown) = watch.read(exchange) {
             if watch.is_frozen() {
                 signals = watch.weigh(shown, exchange);
             }
-            if watch.settle(at_ms) {
-                self.revision += 1;
-                self.first_version(at_ms);
-            }
+            is_settled = watch.settle(at_ms);
         }
-        changed.extend(self.announce_new(id, exchange));
+        let mut changed = Vec::new();
+        if watch.is_new {
+            changed.extend(self.announce_new(id, exchange));
+        }
+        if is_settled {
+            self.revision += 1;
+            self.first_version(at_ms);
+        }
         for signal in signals {
             changed.extend(self.take(id, signal, at_ms));
         }
@@ -199,7 +203,7 @@ impl Watchdog {
     }
 
     /// An endpoint that was never seen. Of an API that had shown all it has for long, that is news.
-    fn meet(&mut self, id: &str, method: &str, template: &str, exchange: &Exchange) {
+    fn meet(&mut self, id: &str, method: &str, template: &str, exchange: &Exchange) -> &mut Watch {
         let mut watch = Watch::new(method, template);
         let target = crate::hash::hash(exchange.request.path().as_bytes()) as u32;
         // The same path under another template is no new endpoint.
@@ -208,7 +212,7 @@ impl Watchdog {
             watch.is_new = self.exchanges >= SETTLED && self.exchanges - self.newest_at >= self.exchanges / 2;
             self.newest_at = if watch.is_new { self.newest_at } else { self.exchanges };
         }
-        self.watches.insert(id.to_owned(), watch);
+        self.watches.entry(id.to_owned()).or_insert(watch)
     }
 
     fn announce_new(&mut self, id: &str, exchange: &Exchange) -> Option<u64> {

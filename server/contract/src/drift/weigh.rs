@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::evidence::{ENOUGH, Suspicion};
 use super::finding::{Area, Direction, Finding, Kind, Sample, Severity};
 use super::observe::{Shown, sample};
+use super::pace::LASTS_MS;
 use super::tree::{Event, NULL, TYPES};
 use super::watch::{Happened, Key, Part, Place, Raised, Sign, Watch};
 use crate::Exchange;
@@ -125,6 +126,7 @@ impl Watch {
                 is_read.then(|| part.tree.standing(*node, *event)).flatten()
             }
             Key::Sign(Sign::Absent) if !known => None,
+            Key::Sign(Sign::Slower) if !self.pace.is_look => None,
             Key::Sign(Sign::Media(of, _)) if *of != status => None,
             Key::Sign(sign) => Some(self.sign_rate(sign)),
         }
@@ -135,7 +137,9 @@ impl Watch {
             let change = (json!(pair.before), json!(pair.after));
             self.raise(pair.kind, &[pair.old, pair.new], change, exchange, signals);
         }
-        while let Some(at) = self.suspicions.iter().position(|(key, suspicion)| is_enough(key, suspicion)) {
+        let now_ms = exchange.received_at_ms;
+        let is_due = |(key, suspicion): &(Key, Suspicion)| is_enough(key, suspicion, now_ms);
+        while let Some(at) = self.suspicions.iter().position(is_due) {
             let (key, suspicion) = self.suspicions[at].clone();
             let value =
                 happened.iter().find(|happened| happened.key == key).and_then(|happened| happened.value.clone());
@@ -195,6 +199,9 @@ impl Watch {
     }
 
     fn release_clean(&mut self, happened: &[Key], exchange: &Exchange, signals: &mut Vec<Signal>) {
+        if self.raised.is_empty() {
+            return;
+        }
         let (status, known) =
             (exchange.response.status, self.knows(crate::hash::hash(exchange.request.path().as_bytes()) as u32));
         let mut over = Vec::new();
@@ -238,6 +245,10 @@ impl Watch {
             Sign::Auth => (Kind::AuthRequired, usual, json!("401")),
             Sign::Refused => (Kind::RequestRefused, usual, json!("a refusal")),
             Sign::Slow => (Kind::Latency, json!(format!("{} ms", self.slowest_us.div_ceil(1000))), Value::Null),
+            Sign::Slower => {
+                let usual = self.pace.usual_us.div_ceil(1000);
+                (Kind::Latency, json!(format!("{usual} ms in 95 of 100 answers")), Value::Null)
+            }
             Sign::Media(status, media_type) => {
                 let others = self.signs.iter().filter_map(|(sign, count)| match sign {
                     Sign::Media(of, other) if of == status && other != media_type => Some((count, other)),
@@ -270,7 +281,7 @@ impl Watch {
             }
         };
         match key {
-            Key::Sign(Sign::Slow) => after = json!(format!("{} ms", exchange.latency_us / 1000)),
+            Key::Sign(Sign::Slow | Sign::Slower) => after = json!(format!("{} ms", exchange.latency_us / 1000)),
             Key::Sign(Sign::Failing | Sign::Absent | Sign::Auth | Sign::Refused) => after = json!(status),
             _ => {}
         }
@@ -298,8 +309,9 @@ impl Watch {
     }
 }
 
-fn is_enough(key: &Key, suspicion: &Suspicion) -> bool {
+fn is_enough(key: &Key, suspicion: &Suspicion, now_ms: u64) -> bool {
     match key {
+        Key::Sign(Sign::Slower) if now_ms < suspicion.since_ms + LASTS_MS => false,
         // It was weighed when it was found.
         Key::At { event: Event::Gone, .. } => true,
         Key::At { event: Event::Missing, .. } => suspicion.hits >= LEAST_MISSING && suspicion.weight() >= ENOUGH,
@@ -369,7 +381,7 @@ fn place_of_sign(sign: &Sign) -> (Direction, Area) {
         Sign::Absent => (Direction::Response, Area::Endpoint),
         Sign::Auth => (Direction::Request, Area::Security),
         Sign::Refused => (Direction::Request, Area::Body),
-        Sign::Slow => (Direction::Response, Area::Performance),
+        Sign::Slow | Sign::Slower => (Direction::Response, Area::Performance),
         Sign::Media(..) => (Direction::Response, Area::MediaType),
     }
 }
