@@ -1,12 +1,18 @@
 //! A contract and a twin without traffic: documents become exchanges.
 //!
-//! A HAR is traffic already. An OpenAPI document is turned into the exchanges it speaks of; they carry the mark
-//! [`DECLARED`], so that what the API itself shows soon takes their place.
+//! A HAR is traffic already, and so is what Postman, WireMock and Hoverfly keep: requests with their answers. An OpenAPI
+//! document is turned into the exchanges it speaks of; they carry the mark [`DECLARED`], so that what the API itself shows
+//! soon takes their place.
 
+mod cursor;
 mod har;
+mod hoverfly;
 mod openapi;
+mod postman;
+mod saved;
 mod shape;
 mod story;
+mod wiremock;
 
 use serde_json::Value;
 
@@ -27,7 +33,7 @@ fn is_json(media_type: &str) -> bool {
 /// What a document gave.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Import {
-    /// `HAR` or `OpenAPI`.
+    /// `HAR`, `Hoverfly`, `OpenAPI`, `Postman` or `WireMock`.
     pub format: &'static str,
     /// In the order in which they happened; ids count from 0, and nothing is redacted yet. A latency of 0 is unknown.
     pub exchanges: Vec<Exchange>,
@@ -38,12 +44,22 @@ pub struct Import {
 /// Why a document cannot be imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
-    #[error("it is neither an OpenAPI document (openapi 3.x, swagger 2.0) nor a HAR (log.entries)")]
+    #[error(
+        "it is neither an OpenAPI document (openapi 3.x, swagger 2.0), a HAR (log.entries), a Postman collection (info.schema), \
+         WireMock mappings (mappings) nor a Hoverfly simulation (data.pairs)"
+    )]
     Unknown,
     #[error("its {field} is {given}: expected {expected}")]
     Version { field: &'static str, given: String, expected: &'static str },
-    #[error("it holds no exchange of an API")]
-    Empty,
+    /// `at` is a JSON Pointer (RFC 6901).
+    #[error("at {at} it has {given}: expected {expected}")]
+    Damaged { at: String, given: String, expected: &'static str },
+    #[error("it holds no exchange of an API{}", because(.0))]
+    Empty(Vec<String>),
+}
+
+fn because(notes: &[String]) -> String {
+    if notes.is_empty() { String::new() } else { format!(": {}", notes.join("; ")) }
 }
 
 /// Turns a document into exchanges, the last of which happened at `now_ms` if the document does not say when. The same
@@ -51,6 +67,12 @@ pub enum ImportError {
 pub fn import(document: &Value, now_ms: u64) -> Result<Import, ImportError> {
     let import = if document.pointer("/log/entries").is_some() {
         har::read(document, now_ms)
+    } else if hoverfly::is_one(document) {
+        hoverfly::read(document, now_ms)?
+    } else if postman::is_one(document) {
+        postman::read(document, now_ms)?
+    } else if wiremock::is_one(document) {
+        wiremock::read(document, now_ms)?
     } else {
         match (document.get("openapi"), document.get("swagger")) {
             (Some(version), _) => openapi::read(document, now_ms, supported("openapi", version, "3.", "3.x")?),
@@ -58,7 +80,7 @@ pub fn import(document: &Value, now_ms: u64) -> Result<Import, ImportError> {
             _ => return Err(ImportError::Unknown),
         }
     };
-    if import.exchanges.is_empty() { Err(ImportError::Empty) } else { Ok(import) }
+    if import.exchanges.is_empty() { Err(ImportError::Empty(import.notes)) } else { Ok(import) }
 }
 
 /// The major version.

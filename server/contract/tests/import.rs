@@ -204,8 +204,8 @@ fn what_is_no_document_is_refused() {
     assert_eq!(import(&json!({ "a": 1 }), 0).unwrap_err(), ImportError::Unknown);
     let error = import(&json!({ "openapi": "4.0", "paths": {} }), 0).unwrap_err();
     assert_eq!(error.to_string(), "its openapi is 4.0: expected 3.x");
-    assert_eq!(import(&json!({ "swagger": "2.0", "paths": {} }), 0).unwrap_err(), ImportError::Empty);
-    assert_eq!(import(&json!({ "log": { "entries": [] } }), 0).unwrap_err(), ImportError::Empty);
+    assert_eq!(import(&json!({ "swagger": "2.0", "paths": {} }), 0).unwrap_err(), ImportError::Empty(Vec::new()));
+    assert_eq!(import(&json!({ "log": { "entries": [] } }), 0).unwrap_err(), ImportError::Empty(Vec::new()));
 }
 
 #[test]

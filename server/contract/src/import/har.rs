@@ -1,57 +1,26 @@
 //! HAR 1.2: what browsers and proxies record.
 
-use std::collections::BTreeMap;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::Value;
 
 use super::Import;
+use super::saved::{Saved, is_dropped, of_one_api};
 use crate::{Body, Exchange, Headers, Request, Response};
-
-/// Fields of a connection or of a coding that the HAR has undone already.
-const DROPPED: [&str; 5] = ["content-encoding", "content-length", "transfer-encoding", "connection", "keep-alive"];
-
-struct Entry {
-    origin: String,
-    exchange: Exchange,
-}
 
 pub(super) fn read(document: &Value, now_ms: u64) -> Import {
     let all = document.pointer("/log/entries").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let entries: Vec<Entry> = all.iter().filter_map(|entry| read_entry(entry, now_ms)).collect();
+    let entries: Vec<Saved> = all.iter().filter_map(|entry| read_entry(entry, now_ms)).collect();
     let mut notes = Vec::new();
     if entries.len() < all.len() {
         notes.push(format!("{} entries without an answer were left out", all.len() - entries.len()));
     }
-    let main = main_origin(&entries);
-    let (own, others): (Vec<Entry>, Vec<Entry>) =
-        entries.into_iter().partition(|entry| Some(&entry.origin) == main.as_ref());
-    if let Some(main) = main.filter(|_| !others.is_empty()) {
-        notes.push(format!("{} entries of other origins than {main} were left out", others.len()));
-    }
-    let mut exchanges: Vec<Exchange> = own.into_iter().map(|entry| entry.exchange).collect();
-    exchanges.sort_by_key(|exchange| exchange.received_at_ms);
-    for (id, exchange) in (0..).zip(&mut exchanges) {
-        exchange.id = id;
-    }
+    let exchanges = of_one_api(entries, "entries", &mut notes);
     Import { format: "HAR", exchanges, notes }
 }
 
-/// A page talks to many servers; the API is the one that answers in JSON, else the one that answers most.
-fn main_origin(entries: &[Entry]) -> Option<String> {
-    let mut counts = BTreeMap::<&str, (usize, usize)>::new();
-    for entry in entries {
-        let count = counts.entry(&entry.origin).or_default();
-        let kind = entry.exchange.response.headers.media_type();
-        count.0 += usize::from(kind.is_some_and(|kind| super::is_json(&kind)));
-        count.1 += 1;
-    }
-    counts.into_iter().max_by_key(|(_, count)| *count).map(|(origin, _)| origin.to_owned())
-}
-
-fn read_entry(entry: &Value, now_ms: u64) -> Option<Entry> {
+fn read_entry(entry: &Value, now_ms: u64) -> Option<Saved> {
     let (request, response) = (entry.get("request")?, entry.get("response")?);
     let status = response.get("status")?.as_u64().and_then(|status| u16::try_from(status).ok());
     let status = status.filter(|status| (100..600).contains(status))?;
@@ -79,7 +48,7 @@ fn read_entry(entry: &Value, now_ms: u64) -> Option<Entry> {
             body: content(response.get("content")),
         },
     };
-    Some(Entry { origin: format!("{scheme}://{}", &rest[..end]), exchange })
+    Some(Saved { origin: format!("{scheme}://{}", &rest[..end]), exchange })
 }
 
 fn headers(message: &Value, kind: Option<&Value>) -> Headers {
@@ -88,7 +57,7 @@ fn headers(message: &Value, kind: Option<&Value>) -> Headers {
         let name = header.get("name")?.as_str()?.to_ascii_lowercase();
         let value = header.get("value")?.as_str()?.to_owned();
         // Pseudo header fields (RFC 9113 §8.3) are the request line.
-        let kept = !name.starts_with(':') && !DROPPED.contains(&name.as_str());
+        let kept = !name.starts_with(':') && !is_dropped(&name);
         kept.then_some((name, value))
     };
     let mut headers: Vec<(String, String)> = all.filter_map(pair).collect();
