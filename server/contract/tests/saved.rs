@@ -109,6 +109,7 @@ fn hoverfly_pairs_are_exchanges() {
         &json!([
             pair("api.example", &matcher("/things/1"), &said),
             pair("api.example", &json!([{ "matcher": "glob", "value": "/things/*" }]), &said),
+            pair("api.example", &json!([]), &said),
             pair("ads.example", &matcher("/pixel"), &json!({ "status": 204, "body": "", "encodedBody": false })),
         ]),
     ));
@@ -122,6 +123,7 @@ fn hoverfly_pairs_are_exchanges() {
     );
     let notes = [
         "1 pairs were left out: their path is a pattern",
+        "1 pairs were left out: they take any path",
         "1 pairs of other origins than https://api.example were left out",
     ];
     assert_eq!(read.notes, notes);

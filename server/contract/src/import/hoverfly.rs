@@ -41,7 +41,8 @@ fn read_pair(pair: &Cursor<'_>) -> Result<Result<Saved, &'static str>, ImportErr
         return Ok(Err("their answers are templates"));
     }
     let Some(path) = exact(&request, "path")? else {
-        return Ok(Err("their path is a pattern"));
+        let any = request.items_of("path")?.is_empty();
+        return Ok(Err(if any { "they take any path" } else { "their path is a pattern" }));
     };
     let scheme = exact(&request, "scheme")?.unwrap_or_else(|| "http".into());
     let origin = exact(&request, "destination")?.map_or_else(String::new, |host| format!("{scheme}://{host}"));
