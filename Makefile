@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # Variables given on the command line (`make run TARGET_URL=…`) reach the server as environment variables: make exports
 # them by itself. The configuration table of the README has all of them.
 
-.PHONY: help run test e2e size check lint bench bounds endurance setup clean
+.PHONY: help run test e2e size check lint bench bounds exports endurance setup clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ bench: ## measure the release build beside nginx and other mocks, and with the b
 bounds: ## learning under floods of a million paths and keys, and merging in ten thousand random cases (some minutes)
 	BOUNDS=full cargo test --release --package understudy-contract --test bounds -- --nocapture --test-threads 1
 	PROPTEST_CASES=10000 cargo test --release --package understudy-contract --test merging
+
+exports: ## have the OpenAPI that is learned of learnbench's documents judged by two linters
+	@scripts/setup.sh exports
+	@scripts/exports.sh
 
 endurance: ## a gibibyte each way, events, and a thousand slow clients, against the release build
 	@scripts/setup.sh run

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up what the Makefile's targets need and skips what is there: one line per step, with the time it took.
-#   setup.sh run | check | test | bench
+#   setup.sh run | check | test | bench | exports
 # A step `name` is two functions: have_name says whether there is anything to do, get_name does it.
 set -uo pipefail
 . "$(dirname "$0")/env.sh"
@@ -151,6 +151,17 @@ get_peers() {
             "@stoplight/prism-cli@$PRISM_VERSION" "wiremock@$WIREMOCK_VERSION" && echo "$PEERS" >"$TOOLS/bench/versions"
 }
 
+REDOCLY_VERSION=2.77.0
+VALIDATOR_VERSION=0.9.0
+JUDGES="$REDOCLY_VERSION $VALIDATOR_VERSION"
+have_judges() { [ "$(cat "$TOOLS/exports/versions")" = "$JUDGES" ]; }
+get_judges() {
+    mkdir -p "$TOOLS/exports" &&
+        npm install --prefix "$TOOLS/exports" --ignore-scripts --no-audit --no-fund --no-save "@redocly/cli@$REDOCLY_VERSION" &&
+        python3 -m venv "$TOOLS/exports/venv" &&
+        "$TOOLS/exports/venv/bin/pip" install "openapi-spec-validator==$VALIDATOR_VERSION" && echo "$JUDGES" >"$TOOLS/exports/versions"
+}
+
 toolchain_steps() {
     local root_advice="Run 'apt-get install build-essential ca-certificates' as root, then make again."
     step compiler "C compiler" "about a minute" "$root_advice"
@@ -196,8 +207,13 @@ bench)
     step load "nginx, wrk and slowhttptest" "some seconds" "Run 'apt-get install nginx-light slowhttptest wrk' as root, then make again."
     step peers "Mockoon, Prism, WireMock" "about a minute" "See whether npm can download packages; Java comes from default-jre-headless."
     ;;
+exports)
+    toolchain_steps
+    step node "Node.js" "about a minute" "Install Node.js $NODE_MAJOR or newer with npm, then make again."
+    step judges "linters of OpenAPI" "about a minute" "See whether npm and pip can download packages, then make again."
+    ;;
 *)
-    echo "usage: setup.sh run|check|test|bench" >&2
+    echo "usage: setup.sh run|check|test|bench|exports" >&2
     exit 2
     ;;
 esac

@@ -82,8 +82,10 @@ fn multipart(
             None => field.schema.strings.get_or_insert_default().add_file(part.content.len()),
         }
     }
-    objects.fields.end(reading);
     objects.count += 1;
+    if objects.fields.end(reading, objects.count) {
+        room.recount();
+    }
     !parts.is_empty()
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::operation::Operation;
 use crate::provenance::{AS_LOCATION, Shown};
 use crate::sketch::{Absorb, Bounded};
-use crate::trie::{self, Level, MAX_NODES, Node, Shape};
+use crate::trie::{self, Level, Node, Shape, Size};
 use crate::{Contract, Exchange, Request, Rules, graphql, token};
 
 /// Paths that were only ever not found; scanners make many of them.
@@ -24,17 +24,17 @@ pub struct Model {
     #[serde(default)]
     level: Level,
     #[serde(skip)]
-    size: Size,
+    size: Counted,
     /// Answers that say that there is nothing here. They prove no endpoint, and belong to one only if another answer does.
     pub(crate) missing: Bounded<Missing, MAX_MISSING>,
     pub(crate) shown: Shown,
 }
 
-/// How many nodes the trie has at most, once they were counted; says nothing about what was seen.
+/// What the trie holds at most, once it was counted; says nothing about what was seen.
 #[derive(Debug, Clone, Copy, Default)]
-struct Size(Option<usize>);
+struct Counted(Option<Size>);
 
-impl PartialEq for Size {
+impl PartialEq for Counted {
     fn eq(&self, _: &Self) -> bool {
         true
     }
@@ -106,29 +106,29 @@ impl Model {
             Some(template) => self.root.at_template(template, request.path(), self.level),
             None => self.root.at(request.path(), &rules.apart(request.path()), self.level),
         };
-        let new = node.is_empty();
+        // Only what was never asked for can have made nodes.
+        let nodes = if node.is_empty() { segments } else { 0 };
         let operation = match graphql::operation(request) {
             Some(name) => node.graphql.entry(&name),
             None => node.operations.entry(&request.method),
         };
+        let before = operation.fields();
         if response.status < 400 {
             operation.learn(exchange, &mut self.shown);
         } else {
             operation.learn(exchange, &mut ());
         }
-        // Only what was never asked for can have made nodes.
-        if new {
-            self.fit(segments);
-        }
+        let fields = operation.fields().saturating_sub(before);
+        self.fit(Size { nodes, fields });
     }
 
-    /// Keeps the trie within its bounds; at most so many nodes are new.
-    fn fit(&mut self, new: usize) {
+    /// Keeps the trie within its bounds; at most so much is new.
+    fn fit(&mut self, new: Size) {
         self.size.0 = self.size.0.map(|size| size + new);
-        while self.size.0.is_none_or(|size| size > MAX_NODES) {
-            let size = self.root.count();
+        while !self.size.0.is_some_and(Size::fits) {
+            let size = self.root.size();
             self.size.0 = Some(size);
-            if size <= MAX_NODES {
+            if size.fits() {
                 return;
             }
             let Some(level) = self.level.next() else { return };
@@ -171,7 +171,7 @@ impl Model {
         self.level = self.level.max(other.level);
         self.root.coarsen(self.level);
         self.size.0 = None;
-        self.fit(0);
+        self.fit(Size { nodes: 0, fields: 0 });
         self.missing.absorb(&other.missing);
         self.shown.absorb(&other.shown);
     }

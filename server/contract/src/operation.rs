@@ -118,6 +118,11 @@ impl Operation {
         }
     }
 
+    /// How many fields it knows at most.
+    pub(crate) fn fields(&self) -> usize {
+        self.asked.taken() + self.sent.taken() + self.answered.taken()
+    }
+
     /// Some fields were left out for want of room.
     pub(crate) fn is_cut(&self) -> bool {
         self.asked.is_cut() || self.sent.is_cut() || self.answered.is_cut()

@@ -7,6 +7,7 @@ pub(crate) mod render;
 pub(crate) mod room;
 pub(crate) mod texts;
 pub(crate) mod variants;
+mod wide;
 
 use serde::{Deserialize, Serialize};
 
@@ -161,6 +162,11 @@ impl Schema {
             + self.objects.as_ref().map_or(0, |objects| objects.count)
     }
 
+    /// Objects stood here, or in an array here.
+    pub(crate) fn branches(&self) -> bool {
+        self.objects.is_some() || self.arrays.as_ref().is_some_and(|arrays| arrays.items.branches())
+    }
+
     /// About how much memory lies below, in bytes.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.numbers.as_ref().map_or(0, |_| size_of::<Numbers>())
@@ -302,6 +308,6 @@ impl Absorb for Arrays {
 impl Absorb for Objects {
     fn absorb(&mut self, other: &Self) {
         self.count += other.count;
-        self.fields.absorb(&other.fields);
+        self.fields.absorb(&other.fields, self.count);
     }
 }

@@ -15,7 +15,9 @@ use crate::token::{self, Kind};
 /// Literals under one node that are told apart. Real APIs stay far below; slugs and scanners do not.
 const MAX_LITERALS: usize = 256;
 /// Nodes of a whole trie; a large API with slugs for ids has some thousand.
-pub(crate) const MAX_NODES: usize = 12_000;
+const MAX_NODES: usize = 12_000;
+/// Fields of all bodies and parameters of a whole trie; each takes some two hundred bytes.
+const MAX_FIELDS: usize = 200_000;
 /// Methods are the client's to choose.
 const MAX_METHODS: usize = 16;
 /// GraphQL operations of one path, by their names; those past it share what is learned of `POST`.
@@ -42,7 +44,28 @@ pub(crate) struct Node {
     pub(crate) apart: bool,
 }
 
-/// How finely paths are told apart. A trie that grows past [`MAX_NODES`] takes the next level, of which each tells less
+/// What a trie holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) nodes: usize,
+    pub(crate) fields: usize,
+}
+
+impl std::ops::Add for Size {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { nodes: self.nodes + other.nodes, fields: self.fields + other.fields }
+    }
+}
+
+impl Size {
+    pub(crate) fn fits(self) -> bool {
+        self.nodes <= MAX_NODES && self.fields <= MAX_FIELDS
+    }
+}
+
+/// How finely paths are told apart. A trie that grows past [`MAX_NODES`] or [`MAX_FIELDS`] takes the next level, of which each tells less
 /// than the one before. All that a level tells follows from what finer ones tell, so it does not matter when it was taken;
 /// whether it is taken can depend on the order in which some ten thousand paths came, and on nothing else does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -148,9 +171,10 @@ impl Node {
         self.operations.kept.is_empty() && self.operations.rest.is_none() && self.graphql.kept.is_empty()
     }
 
-    /// How many nodes lie below, this one counted.
-    pub(crate) fn count(&self) -> usize {
-        1 + self.children().map(Self::count).sum::<usize>()
+    /// How many nodes lie below, this one counted, and how many fields they know.
+    pub(crate) fn size(&self) -> Size {
+        let fields = self.operations.all().chain(self.graphql.all()).map(Operation::fields).sum();
+        self.children().fold(Size { nodes: 1, fields }, |all, child| all + child.size())
     }
 
     /// Requests whose path is not told apart from others any more.

@@ -199,6 +199,30 @@ fn bounds_do_not_depend_on_order() {
     assert_eq!(forward.encode(), merged.encode());
 }
 
+/// More names than a record has, some of them with objects below, one of them always there and one nearly always.
+#[test]
+fn maps_of_words_do_not_depend_on_order() {
+    let answer = |n: u64| {
+        let nearly = if n == 77 { "x" } else { "nearly" };
+        let below = if n.is_multiple_of(3) { r#"{"a":[{"b":1}]}"# } else { r#"{"a":null}"# };
+        format!(r#"{{"always":{n},"{nearly}":1,"word{}":{below},"other{}":{below}}}"#, n * 7 % 200, n % 150)
+    };
+    let all: Vec<Exchange> = (0..400).map(|n| exchange(n, "GET", "/words", 200, &answer(n))).collect();
+    let forward = learn(&all);
+    assert_eq!(forward.encode(), learn(all.iter().rev()).encode());
+    for parts in 2..=8 {
+        let mut merged = Model::default();
+        for part in 0..parts {
+            merged.merge(learn(all.iter().skip(part).step_by(parts)));
+        }
+        assert_eq!(forward.encode(), merged.encode(), "{parts} parts");
+    }
+    let contract = forward.contract();
+    let schema = contract.endpoints()[0].responses().next().expect("one status").bodies[0].schema();
+    assert_eq!(schema["properties"].as_object().expect("properties").keys().collect::<Vec<_>>(), ["always"]);
+    assert_eq!(schema["additionalProperties"]["type"], serde_json::json!(["integer", "object"]), "{schema}");
+}
+
 #[test]
 fn what_is_no_model_is_refused() {
     let reason = |bytes: &[u8]| Model::decode(bytes).unwrap_err().to_string();

@@ -1,8 +1,11 @@
 //! The fields of the objects at one position: how often each was there, and which go together.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Kin, Schema};
+use crate::hash::hash;
 use crate::names;
 use crate::sketch::{Absorb, Span};
 use crate::token::Kind;
@@ -19,17 +22,21 @@ const MAX_KNOWN: usize = 16;
 pub(crate) struct Fields {
     /// Sorted by name.
     #[serde(rename = "f", skip_serializing_if = "Vec::is_empty")]
-    list: Vec<(Box<str>, Field)>,
+    pub(super) list: Vec<(Box<str>, Field)>,
     /// By field: with which others it was ever seen, and without which. Empty when there are too many fields, or some are
     /// left out.
     #[serde(rename = "w", skip_serializing_if = "Vec::is_empty")]
     relations: Vec<Relation>,
-    /// What stood under keys that are data by their form: an id, a date.
+    /// What stood under keys that are data by their form, an id or a date, and once there are too many names under those
+    /// that are not always there.
     #[serde(rename = "r", skip_serializing_if = "Option::is_none")]
     pub(crate) rest: Option<Box<Field>>,
     /// Some fields were left out for want of room.
     #[serde(rename = "c", skip_serializing_if = "std::ops::Not::not")]
     pub(crate) cut: bool,
+    /// There were too many names to keep each.
+    #[serde(rename = "d", skip_serializing_if = "std::ops::Not::not")]
+    pub(super) wide: bool,
     #[serde(skip)]
     recent: Recent,
 }
@@ -153,6 +160,8 @@ pub(crate) struct Reading {
     /// The order is the expected one so far.
     same: bool,
     at_ms: u64,
+    /// Hashes of the names without a field of their own.
+    shared: BTreeSet<u64>,
 }
 
 impl Fields {
@@ -187,7 +196,11 @@ impl Fields {
                         reading.position += ahead.map_or(0, |skipped| skipped + 1);
                         at
                     }
-                    Err(_) if is_data(name) => return self.data(reading.at_ms, || room(None)),
+                    Err(_) if is_data(name) => return self.data(true, reading.at_ms, || room(None)),
+                    Err(_) if self.wide => {
+                        let first = reading.shared.insert(hash(name.as_bytes()));
+                        return self.data(first, reading.at_ms, || room(None));
+                    }
                     Err(_) if !room(Some(name)) => {
                         self.leave_out();
                         return None;
@@ -210,13 +223,15 @@ impl Fields {
         Some(field)
     }
 
-    fn data(&mut self, at_ms: u64, room: impl FnOnce() -> bool) -> Option<&mut Field> {
+    fn data(&mut self, first: bool, at_ms: u64, room: impl FnOnce() -> bool) -> Option<&mut Field> {
         if self.rest.is_none() && !room() {
             self.leave_out();
             return None;
         }
         let rest = self.rest.get_or_insert_default();
-        rest.meet(at_ms);
+        if first {
+            rest.meet(at_ms);
+        }
         // Keys that are data share no name.
         rest.role = Role(None);
         Some(rest)
@@ -227,7 +242,8 @@ impl Fields {
         self.relations = Vec::new();
     }
 
-    pub(crate) fn end(&mut self, reading: Reading) {
+    /// `objects` is how many were read, this one counted. Says whether fields became one.
+    pub(crate) fn end(&mut self, reading: Reading, objects: u64) -> bool {
         if !self.relations.is_empty() && !self.recent.known.contains(&reading.seen) {
             let others = Set(Set::all(self.list.len()).0 & !reading.seen.0);
             for (at, relation) in self.relations.iter_mut().enumerate().filter(|(at, _)| reading.seen.has(*at)) {
@@ -243,9 +259,16 @@ impl Fields {
         if !reading.same && reading.order.len() >= self.recent.order.len() {
             self.recent.order = reading.order;
         }
+        self.gather(objects)
     }
 
-    fn find(&self, name: &str) -> Result<usize, usize> {
+    /// Forgets which fields go together, and where the next one is to be expected.
+    pub(super) fn unrelate(&mut self) {
+        self.relations = Vec::new();
+        self.recent = Recent::default();
+    }
+
+    pub(super) fn find(&self, name: &str) -> Result<usize, usize> {
         self.list.binary_search_by(|(kept, _)| (**kept).cmp(name))
     }
 
@@ -253,16 +276,11 @@ impl Fields {
     fn insert(&mut self, at: usize, name: &str, reading: &mut Reading) {
         self.list.insert(at, (name.into(), Field::default()));
         self.recent = Recent::default();
-        reading
-            .order
-            .iter_mut()
-            .chain(&mut reading.others)
-            .for_each(|seen| *seen += u16::from(usize::from(*seen) >= at));
+        reading.open(at);
         if self.list.len() > MAX_RELATED || self.cut {
             self.relations = Vec::new();
             return;
         }
-        reading.seen.open(at);
         let mut relation = Relation::default();
         for (other, (_, field)) in self.list.iter().enumerate().filter(|(other, _)| *other != at) {
             // Objects of the past that had the other one lacked this one. The object that is being read adds itself.
@@ -341,6 +359,15 @@ impl Fields {
 }
 
 impl Reading {
+    /// Makes room at a place for one more field.
+    fn open(&mut self, at: usize) {
+        self.order.iter_mut().chain(&mut self.others).for_each(|seen| *seen += u16::from(usize::from(*seen) >= at));
+        if at < MAX_RELATED {
+            self.others.extend(self.seen.has(MAX_RELATED - 1).then_some(MAX_RELATED as u16));
+            self.seen.open(at);
+        }
+    }
+
     /// Marks a field as seen; whether it was not before.
     fn first(&mut self, at: usize) -> bool {
         if at >= MAX_RELATED {
@@ -362,8 +389,13 @@ pub(crate) fn is_data(name: &str) -> bool {
         && matches!(Kind::of(name), Some(Integer | Uuid | Ulid | ObjectId | Hash | Date | DateTime | Email))
 }
 
-impl Absorb for Fields {
-    fn absorb(&mut self, other: &Self) {
+impl Fields {
+    /// Adds the fields of other objects; `objects` is how many there are then.
+    pub(crate) fn absorb(&mut self, other: &Self, objects: u64) {
+        if self.wide || other.wide {
+            self.absorb_wide(other, objects);
+            return;
+        }
         if let Some(theirs) = &other.rest {
             self.rest.get_or_insert_default().absorb(theirs);
         }
@@ -380,10 +412,9 @@ impl Absorb for Fields {
             self.leave_out();
         }
         self.absorb_relations(other);
+        self.gather(objects);
     }
-}
 
-impl Fields {
     fn absorb_relations(&mut self, other: &Self) {
         let places: Vec<usize> = other.iter().filter_map(|(name, _)| self.find(name).ok()).collect();
         self.recent = Recent::default();
@@ -421,12 +452,12 @@ mod tests {
 
     fn of(objects: &[&[&str]]) -> Fields {
         let mut fields = Fields::default();
-        for object in objects {
+        for (before, object) in objects.iter().enumerate() {
             let mut reading = fields.begin(0);
             for name in *object {
                 fields.entry(&mut reading, name, |_| true);
             }
-            fields.end(reading);
+            fields.end(reading, before as u64 + 1);
         }
         fields
     }
@@ -456,14 +487,23 @@ mod tests {
         for split in 0..=5 {
             let (mut left, mut right) = (of(&objects[..split]), of(&objects[split..]));
             let (l, r) = (left.clone(), right.clone());
-            left.absorb(&r);
-            right.absorb(&l);
+            left.absorb(&r, 5);
+            right.absorb(&l, 5);
             assert_eq!(left, all, "{split}");
             assert_eq!(right, all, "{split}");
         }
         let mut reversed = objects;
         reversed.reverse();
         assert_eq!(of(&reversed), all);
+    }
+
+    #[test]
+    fn many_fields_are_counted_once_each() {
+        let names: Vec<String> = (0..200).map(|n| format!("k{:03}", n * 7 % 200)).collect();
+        let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+        names.extend(names.clone());
+        let fields = of(&[&names, &names]);
+        assert!(fields.len() == 200 && fields.values().all(|field| field.present == 2));
     }
 
     #[test]

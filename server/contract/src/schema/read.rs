@@ -160,8 +160,10 @@ impl<'de> Visitor<'de> for Position<'_, '_> {
                 reader: &mut *self.reader,
             })?;
         }
-        objects.fields.end(reading);
         objects.count += 1;
+        if objects.fields.end(reading, objects.count) {
+            self.reader.room.recount();
+        }
         Item::scalar(Type::Object, 0)
     }
 }
@@ -296,8 +298,10 @@ pub(crate) fn pairs<'p>(
             scalar(&mut field.schema, &value);
         }
     }
-    objects.fields.end(reading);
     objects.count += 1;
+    if objects.fields.end(reading, objects.count) {
+        room.recount();
+    }
 }
 
 /// Adds the fields of a message's head as one object, if there are any; those without a value were there, and that is all.
@@ -319,8 +323,10 @@ pub(crate) fn names<'p>(
             None => field.schema.strings.get_or_insert_default().add_secret(),
         }
     }
-    objects.fields.end(reading);
     objects.count += 1;
+    if objects.fields.end(reading, objects.count) {
+        room.recount();
+    }
 }
 
 /// Adds a value that arrived as text.

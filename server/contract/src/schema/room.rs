@@ -26,19 +26,30 @@ pub(crate) struct Room<const MAX: usize> {
 pub(crate) trait Admit {
     /// Whether a new field has a place, which it then takes. `None` is the one that data as keys share.
     fn take(&mut self, depth: u8, name: Option<&str>) -> bool;
+    /// Fields became one: asks to be tidied.
+    fn recount(&mut self);
 }
 
 impl<const MAX: usize> Admit for Room<MAX> {
     fn take(&mut self, depth: u8, name: Option<&str>) -> bool {
         let fits = self.fits(depth, name);
-        self.taken += u32::from(fits);
+        self.taken = self.taken.saturating_add(u32::from(fits));
         fits
+    }
+
+    fn recount(&mut self) {
+        self.taken = u32::MAX;
     }
 }
 
 impl<const MAX: usize> Room<MAX> {
     fn fits(&self, depth: u8, name: Option<&str>) -> bool {
         depth < MAX_DEPTH && self.edge.is_none_or(|edge| rank(depth, name) < edge)
+    }
+
+    /// How many fields there are at most.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken as usize
     }
 
     pub(crate) fn is_crowded(&self) -> bool {
@@ -53,7 +64,7 @@ impl<const MAX: usize> Room<MAX> {
     /// Takes over what another one left out; asks to be tidied.
     pub(crate) fn absorb(&mut self, other: &Self) {
         self.edge = self.edge.into_iter().chain(other.edge).min();
-        self.taken = u32::MAX;
+        self.recount();
     }
 
     /// Counts anew, and leaves out what is too much.
