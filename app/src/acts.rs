@@ -22,17 +22,15 @@ const DONE_FOR: Duration = Duration::from_secs(3);
 /// To be called once, where there is a router.
 pub(crate) fn listen(live: Live) {
     let navigate = use_navigate();
+    let go = move |to: String| navigate(&to, NavigateOptions { scroll: false, ..NavigateOptions::default() });
     Effect::new(move |_| {
-        let navigate = navigate.clone();
+        let go = go.clone();
         let handles = [
             window_event_listener(ev::click, move |event| clicked(live, &event)),
             window_event_listener(ev::input, |event| typed(&event)),
         ];
         let submit = window_event_listener(ev::submit, move |event| {
-            let to = submitted(live, &event);
-            if let Some(to) = to {
-                navigate(&to, NavigateOptions { scroll: false, ..NavigateOptions::default() });
-            }
+            submitted(live, &event, go.clone());
         });
         on_cleanup(move || {
             submit.remove();
@@ -73,8 +71,8 @@ fn typed(event: &ev::Event) {
     }
 }
 
-/// Where a form that only asks leads to.
-fn submitted(live: Live, event: &ev::SubmitEvent) -> Option<String> {
+/// A form that only asks leads somewhere; one that changes something is sent, and may lead somewhere then.
+fn submitted(live: Live, event: &ev::SubmitEvent, go: impl Fn(String) + 'static) -> Option<()> {
     let form: HtmlFormElement = around(event, "form[method=post], .part form")?.dyn_into().ok()?;
     let data = FormData::new_with_form(&form).ok()?;
     if let Some(button) = event.submitter() {
@@ -87,10 +85,15 @@ fn submitted(live: Live, event: &ev::SubmitEvent) -> Option<String> {
     event.prevent_default();
     let action = form.get_attribute("action").unwrap_or_default();
     if form.method() != "post" {
-        return Some(format!("{action}?{}", String::from(fields.to_string())));
+        go(format!("{action}?{}", String::from(fields.to_string())));
+        return None;
     }
     spawn_local(async move {
-        let told = post(&action, fields).await;
+        let answer = post(&action, fields).await;
+        if let Ok(Some(to)) = &answer {
+            go(to.clone());
+        }
+        let told = answer.map(drop);
         let is_done = told.is_ok();
         live.told.set(Some(told));
         live.acted.update(|acted| *acted += 1);
@@ -103,12 +106,13 @@ fn submitted(live: Live, event: &ev::SubmitEvent) -> Option<String> {
     None
 }
 
-async fn post(action: &str, fields: UrlSearchParams) -> Result<(), String> {
+/// Where the server leads to, if it does.
+async fn post(action: &str, fields: UrlSearchParams) -> Result<Option<String>, String> {
     let sent =
         async { gloo_net::http::Request::post(action).header("accept", "application/json").body(fields)?.send().await };
     let response = sent.await.map_err(|error| error.to_string())?;
     if response.ok() {
-        return Ok(());
+        return Ok(response.headers().get("location"));
     }
     let text = response.text().await.unwrap_or_default();
     // In front stands which kind of error it is.

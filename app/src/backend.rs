@@ -13,13 +13,17 @@ use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use understudy_types::{
     DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, ExchangeDetail, LatencyMode, Limit, Mode,
-    PluginInfo, Redaction, Status, TrafficRow, TwinEntity, TwinSave, TwinSettings, TwinState, Webhook,
+    Override, PluginInfo, Redaction, Status, TemplateMove, TemplateRule, TrafficRow, TwinEntity, TwinExample, TwinLink,
+    TwinSave, TwinSettings, TwinState, Webhook,
 };
 
 #[cfg(feature = "ssr")]
-use understudy_types::{Filter, Latency};
+use serde_json::json;
+#[cfg(feature = "ssr")]
+use understudy_types::{Filter, Latency, PinnedAnswer};
 
 /// An answer that has to wait for something, such as the store.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -33,6 +37,28 @@ pub trait Backend: Send + Sync {
     fn endpoints(&self) -> Vec<EndpointSummary>;
 
     fn endpoint(&self, id: &str) -> Option<EndpointDetail>;
+
+    /// Recorded good answers of an endpoint, newest first.
+    fn examples(&self, id: &str) -> Vec<TwinExample>;
+
+    /// `None` leaves the endpoint's answers to themselves.
+    fn set_override(&self, id: String, wanted: Option<Override>) -> Later<'_, Result<(), ErrorDetail>>;
+
+    /// `patch` is a body of `PATCH /admin/endpoints/{id}`. What becomes of the templates, or would with `preview`.
+    fn change_template(
+        &self,
+        id: String,
+        patch: Value,
+        preview: bool,
+    ) -> Later<'_, Result<Vec<TemplateMove>, ErrorDetail>>;
+
+    /// What people decided about templates, in their order.
+    fn rules(&self) -> Vec<TemplateRule>;
+
+    fn take_back(&self, rule: u64) -> Later<'_, Result<(), ErrorDetail>>;
+
+    /// How the twin's collections name each other.
+    fn links(&self) -> Vec<TwinLink>;
 
     /// How every file of the plugin folder does.
     fn plugins(&self) -> Vec<PluginInfo>;
@@ -60,6 +86,9 @@ pub trait Backend: Send + Sync {
 
     /// `action` is `reset`, or `save`, `load` or `remove` with a name.
     fn change_twin(&self, action: String, name: String) -> Later<'_, Result<(), ErrorDetail>>;
+
+    /// Writes a row of the twin's state, or deletes it.
+    fn edit_twin(&self, collection: &str, key: &str, fields: Option<Map<String, Value>>) -> Result<(), ErrorDetail>;
 
     /// Everything the settings screen shows, secrets masked.
     fn settings(&self) -> SettingsView;
@@ -203,6 +232,74 @@ pub async fn load_traffic(filter: String, pins: String) -> Result<Packed, Server
         pinned: if pins.is_empty() { Vec::new() } else { backend.traffic(MAX_PINS, &|row| pins.contains(&row.id)) },
         mistake,
     })
+}
+
+/// Fields of a form: what is empty is left as it is. `action` is `save` or `clear`.
+#[server(prefix = "/admin/fn", endpoint = "override")]
+pub async fn override_endpoint(
+    id: String,
+    mode: String,
+    status: String,
+    body: String,
+    latency_ms: String,
+    action: String,
+) -> Result<(), ServerFnError> {
+    let wanted = if action == "clear" { None } else { Some(overriding(&mode, &status, &body, &latency_ms)?) };
+    backend()?.set_override(id, wanted).await.map_err(|error| ServerFnError::new(error.message))
+}
+
+#[cfg(feature = "ssr")]
+fn overriding(mode: &str, status: &str, body: &str, latency_ms: &str) -> Result<Override, ServerFnError> {
+    let wrong = |what: &str| ServerFnError::new(format!("{what} is not a whole number"));
+    let number = |text: &str| Some(text.trim()).filter(|text| !text.is_empty()).map(str::parse::<u64>).transpose();
+    let mode = match mode {
+        "proxy" => Some(Mode::Proxy),
+        "mock" => Some(Mode::Mock),
+        _ => None,
+    };
+    let status = number(status).map_err(|_| wrong("the status"))?;
+    let answer = status.map(|status| PinnedAnswer {
+        status: u16::try_from(status).unwrap_or(u16::MAX),
+        headers: std::collections::BTreeMap::new(),
+        body: serde_json::from_str(body).unwrap_or_else(|_| if body.is_empty() { Value::Null } else { body.into() }),
+    });
+    let latency_ms = number(latency_ms).map_err(|_| wrong("the time in milliseconds"))?;
+    Ok(Override { mode, answer, latency_ms, ..Override::default() })
+}
+
+/// `act` is `rename`, `split` or `merge`; `value` a name, values separated by commas, or another endpoint's id.
+#[server(prefix = "/admin/fn", endpoint = "change-template")]
+pub async fn change_template(id: String, act: String, parameter: String, value: String) -> Result<(), ServerFnError> {
+    let patch = template_patch(&act, &parameter, &value)?;
+    backend()?.change_template(id, patch, false).await.map_err(|error| ServerFnError::new(error.message))?;
+    leptos_axum::redirect("/admin/explorer");
+    Ok(())
+}
+
+#[cfg(feature = "ssr")]
+pub(crate) fn template_patch(act: &str, parameter: &str, value: &str) -> Result<Value, ServerFnError> {
+    let values = || value.split(',').map(str::trim).filter(|value| !value.is_empty()).collect::<Vec<_>>();
+    match act {
+        "rename" => Ok(json!({ "rename": { parameter: value.trim() } })),
+        "split" => Ok(json!({ "split": { "parameter": parameter, "values": values() } })),
+        "merge" => Ok(json!({ "merge": { "with": values() } })),
+        _ => Err(ServerFnError::new("a template is renamed, split or merged")),
+    }
+}
+
+#[server(prefix = "/admin/fn", endpoint = "take-back")]
+pub async fn take_back(rule: u64) -> Result<(), ServerFnError> {
+    backend()?.take_back(rule).await.map_err(|error| ServerFnError::new(error.message))
+}
+
+/// `fields` is a JSON object. `action` is `save` or `delete`.
+#[server(prefix = "/admin/fn", endpoint = "edit-row")]
+pub async fn edit_row(collection: String, key: String, fields: String, action: String) -> Result<(), ServerFnError> {
+    let object = |text: &str| serde_json::from_str::<Map<String, Value>>(text);
+    let fields = if action == "delete" { None } else { Some(object(&fields)) };
+    let fields =
+        fields.transpose().map_err(|error| ServerFnError::new(format!("the row is no JSON object: {error}")))?;
+    backend()?.edit_twin(&collection, key.trim(), fields).map_err(|error| ServerFnError::new(error.message))
 }
 
 #[server(prefix = "/admin/fn", endpoint = "change-twin")]

@@ -15,6 +15,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     const screens = [
       ...SCREENS,
       `/admin/explorer/${endpoints[0]?.id}`,
+      `/admin/explorer/${endpoints[0]?.id}?act=rename&parameter=id&value=key`,
       `/admin/traffic?open=${rows.items[0]?.id}&pin=${rows.items[1]?.id}`,
       "/admin/twin?collection=books",
     ];

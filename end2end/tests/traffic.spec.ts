@@ -111,3 +111,22 @@ test("a long list keeps few rows in the page", async ({ page, understudy }) => {
   await expect.poll(async () => Number(await rows.last().getAttribute("data-id"))).toBe(Number(newest) - 499);
   expect(await rows.count()).toBeLessThanOrEqual(70);
 });
+
+test("each value of the twin says where it came from, and an answer can be kept as the mock", async ({ page, understudy }) => {
+  await useTheShop(understudy);
+  await fetch(`${understudy.url}/books/4`, { headers: { prefer: "source=twin" } });
+  await expect.poll(() => understudy.pending()).toBe(0);
+  await open(page, `${understudy.url}/admin/traffic?q=source:twin`);
+  await page.getByRole("link", { name: "/books/4", exact: true }).click();
+  const detail = page.getByRole("region", { name: "Exchange", exact: true });
+  const value = (name: string) => detail.locator(".json-leaf", { hasText: new RegExp(`^${name}:`) }).locator(".why-value");
+  await expect(value("id")).toHaveAttribute("title", "copied from the path: {id}");
+  await expect(value("title")).toHaveAttribute("title", "remembered: title of books/4");
+  await expect(detail.getByRole("link", { name: "Break this" })).toHaveAttribute("href", "/admin/chaos?method=GET&path=/books/%7Bid%7D");
+
+  await detail.getByRole("button", { name: "Mock this" }).click();
+  await expect(page.locator(".told .done")).toHaveText("Done");
+  const answer = await understudy.get("/books/11");
+  expect(answer.headers.get("x-understudy-source")).toBe("twin");
+  expect(await answer.json()).toMatchObject({ id: 4 });
+});

@@ -29,3 +29,27 @@ test("the twin's memory is shown, kept under a name, and taken back", async ({ p
   await page.getByRole("button", { name: "Remove before" }).click();
   await expect(page.locator(".save")).toHaveCount(0);
 });
+
+test("a row is changed by hand, added and deleted, and the twin answers so", async ({ page, understudy }) => {
+  await useTheShop(understudy);
+  await open(page, `${understudy.url}/admin/twin?collection=books`);
+  const ask = (id: number) => fetch(`${understudy.url}/books/${id}`, { headers: { prefer: "source=twin" } });
+  const row = page.locator("details[data-key='3']");
+  await row.locator("summary").click();
+  const fields = JSON.parse(await row.getByLabel("Fields of 3").inputValue());
+  await row.getByLabel("Fields of 3").fill(JSON.stringify({ ...fields, title: "By hand" }));
+  await row.getByRole("button", { name: "Save row" }).click();
+  await expect(row.locator("summary")).toContainText("changed by the twin");
+  expect(await (await ask(3)).json()).toMatchObject({ id: 3, title: "By hand" });
+
+  await row.getByRole("button", { name: "Delete row" }).click();
+  await expect(row).toHaveCount(0);
+  expect((await ask(3)).status).toBe(404);
+
+  await page.locator("summary", { hasText: "A new row" }).click();
+  await page.getByLabel("Key", { exact: true }).fill("700");
+  await page.getByLabel("Fields of the new row").fill(JSON.stringify({ ...fields, id: 700, title: "Added" }));
+  await page.getByRole("button", { name: "Add row" }).click();
+  await expect(page.locator("details[data-key='700']")).toBeVisible();
+  expect(await (await ask(700)).json()).toMatchObject({ id: 700, title: "Added" });
+});

@@ -4,8 +4,10 @@ mod api;
 mod dashboard;
 mod drift;
 mod error;
+mod explain;
 mod fidelity;
 mod guard;
+mod links;
 pub mod live;
 mod outbox;
 mod plugins;
@@ -87,6 +89,7 @@ pub fn build(handles: &Arc<Handles>, address: SocketAddr) -> (Router, Arc<Feed>)
         .route("/admin/endpoints/{id}/examples", get(twin::examples))
         .route("/admin/import", post(twin::import).layer(DefaultBodyLimit::max(twin::DOCUMENT_MAX_BYTES)))
         .route("/admin/twin/state", get(twin::state))
+        .route("/admin/twin/state/{collection}/{key}", put(twin::put_row).delete(twin::remove_row))
         .route("/admin/twin/reset", post(twin::reset))
         .route("/admin/twin/save", post(twin::save))
         .route("/admin/twin/load", post(twin::load))

@@ -35,7 +35,7 @@ use understudy_policy::{
 };
 use understudy_types::Source;
 
-use self::body::{Body, Captured, Outgoing, Tap, Tee};
+use self::body::{Body, Outgoing, Tap, Tee};
 use self::choice::Choice;
 use self::exchange::ExchangeContext;
 use self::headers::{Called, Came, Peer};
@@ -366,5 +366,5 @@ fn finish(
 ) {
     let bytes = response.body().size_hint().exact().unwrap_or_default();
     let recording = exchange.answered(handles, response.status(), response.headers().clone(), source, reason);
-    recording.finish(Captured::default(), bytes);
+    recording.finish(response.body().shown(), bytes);
 }

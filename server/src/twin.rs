@@ -101,6 +101,20 @@ impl Handles {
         self.twin_changed();
     }
 
+    /// Writes a row by hand, or deletes it. False when there is no such collection.
+    pub fn edit_twin(
+        &self,
+        collection: &str,
+        key: &str,
+        fields: Option<serde_json::Map<String, serde_json::Value>>,
+    ) -> bool {
+        let mut state = self.twin_state.lock().unwrap_or_else(PoisonError::into_inner);
+        let behaviour = Arc::clone(&self.snapshot.load().behaviour);
+        let is_done = state.edit(&behaviour, collection, key, fields).is_some();
+        self.twin_changed();
+        is_done
+    }
+
     pub async fn save_twin(&self, name: &str) -> Result<(), StoreError> {
         let bytes = self.twin_bytes(Extent::Whole).await;
         self.store.save_twin(Some(name), now_ms(), bytes).await

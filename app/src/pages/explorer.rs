@@ -1,9 +1,17 @@
 //! Endpoint Explorer: what was learned, endpoint by endpoint; the address says which one is open and what is looked for.
 
 #[cfg(feature = "ssr")]
+mod attempt;
+#[cfg(feature = "ssr")]
+mod decide;
+#[cfg(feature = "ssr")]
 pub(crate) mod detail;
 #[cfg(feature = "ssr")]
+mod habits;
+#[cfg(feature = "ssr")]
 pub(crate) mod list;
+#[cfg(feature = "ssr")]
+mod map;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -21,7 +29,10 @@ pub fn Explorer() -> impl IntoView {
     let (params, query) = (use_params_map(), use_query_map());
     let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
     let filter = Memo::new(move |_| query.with(|query| query.get("q").unwrap_or_default()));
-    let wish = Memo::new(move |_| query.with(|query| query.get("wish").unwrap_or_default()));
+    // What is to be seen before it is done, each part on a line.
+    let wish = Memo::new(move |_| {
+        query.with(|query| ["act", "parameter", "value"].map(|name| query.get(name).unwrap_or_default()).join("\n"))
+    });
     let list = Memo::new(move |_| Part::Endpoints { filter: filter.get(), open: id.get() });
     let detail = Memo::new(move |_| Part::Endpoint { id: id.get(), wish: wish.get() });
     let is_open = Memo::new(move |_| id.with(|id| !id.is_empty()));

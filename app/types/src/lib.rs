@@ -15,8 +15,8 @@ pub use drift::{
 };
 pub use filter::{Filter, FilterError};
 pub use twin::{
-    Latency, LatencyMode, Override, PinnedAnswer, TwinCollection, TwinEntity, TwinExample, TwinSave, TwinSettings,
-    TwinState,
+    Latency, LatencyMode, Override, PinnedAnswer, TwinCollection, TwinEntity, TwinExample, TwinLink, TwinSave,
+    TwinSettings, TwinState,
 };
 
 /// Who answers the app (a project's setting).
@@ -159,10 +159,23 @@ pub struct ExchangeDetail {
     pub request: Option<MessageDetail>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<MessageDetail>,
+    /// Why the twin gave each value of its answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub explained: Vec<Explained>,
     /// What was said in it, oldest first, when it is a WebSocket or a stream of events.
     pub messages: Vec<StreamMessage>,
     /// Older messages that are no longer shown, and those that there was no room for.
     pub skipped_messages: u64,
+}
+
+/// Where a value of a body came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explained {
+    /// JSON Pointer (RFC 6901) without its escapes.
+    pub pointer: String,
+    /// `copied` from the request, `remembered` of an entity, `constant`, read from the `clock`, or `made`.
+    pub kind: String,
+    pub words: String,
 }
 
 /// Header fields and body of a request or a response.
@@ -278,6 +291,15 @@ pub struct EndpointSummary {
     pub confidence: f64,
     pub first_seen_ms: u64,
     pub last_seen_ms: u64,
+    /// Requests in its newest stretches of time, oldest first.
+    #[serde(default)]
+    pub recent: Vec<u64>,
+    /// Who answers here, where a person said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// The worst severity of its unresolved alerts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -316,6 +338,9 @@ pub struct EndpointBehaviour {
     /// Bodies of requests; absent while there were none.
     pub request_bytes: Option<Sizes>,
     pub rate: Rate,
+    /// How its answers spread over time; empty where none was timed.
+    #[serde(default)]
+    pub latency: Vec<LatencyBucket>,
     /// What requests carry to say who asks, the most frequent first.
     pub auth: Vec<AuthCarrier>,
     /// Present when its answers hold a list that can be read page by page.
@@ -339,6 +364,28 @@ pub struct StatusBehaviour {
     pub etag_share: f64,
     pub last_modified_share: f64,
     pub cache_control: Vec<ValueCount>,
+}
+
+/// The share of the answers that took longer than the bucket before and no longer than this.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LatencyBucket {
+    pub to_ms: f64,
+    pub share: f64,
+}
+
+/// What a change of templates does, or would do: one template that was there and one that is there in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateMove {
+    pub method: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+/// A decision about templates, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateRule {
+    pub id: u64,
+    pub words: String,
 }
 
 /// Bytes, within a fifth.

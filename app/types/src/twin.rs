@@ -59,6 +59,9 @@ pub struct Override {
     /// The id of a recorded answer that the twin gives.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub example: Option<String>,
+    /// How long the twin takes here, whatever the settings say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<u64>,
     /// A JSON merge patch (RFC 7396) on the body of every good answer of the twin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patch: Option<Value>,
@@ -114,6 +117,14 @@ pub struct TwinEntity {
     pub refs: serde_json::Map<String, Value>,
     /// Written by the twin.
     pub changed: bool,
+}
+
+/// Rows of one collection name rows of another: `books` by `authorId` those of `authors`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TwinLink {
+    pub from: String,
+    pub field: String,
+    pub to: String,
 }
 
 /// A row of `GET /admin/twin/saves`.

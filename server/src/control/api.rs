@@ -35,7 +35,20 @@ pub(super) async fn set_mode(State(handles): State<Arc<Handles>>, body: Bytes) -
 }
 
 pub(super) async fn endpoints(State(handles): State<Arc<Handles>>) -> Json<Vec<EndpointSummary>> {
-    Json(handles.snapshot.load().contract.endpoints().iter().map(present::summary).collect())
+    Json(summaries(&handles))
+}
+
+/// All endpoints, with what people and the watchdog say of them.
+pub(super) fn summaries(handles: &Handles) -> Vec<EndpointSummary> {
+    let snapshot = handles.snapshot.load();
+    let drift = super::drift::severities(handles);
+    let whole = |endpoint| {
+        let mut summary = present::summary(endpoint);
+        summary.mode = snapshot.twin.overrides.get(&summary.id).and_then(|own| own.mode);
+        summary.drift = drift.get(&summary.id).cloned();
+        summary
+    };
+    snapshot.contract.endpoints().iter().map(whole).collect()
 }
 
 pub(super) async fn endpoint(

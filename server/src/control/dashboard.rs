@@ -13,18 +13,20 @@ use axum::response::{IntoResponse, Response};
 use leptos::config::LeptosOptions;
 use leptos::prelude::provide_context;
 use leptos_axum::{LeptosRoutes, generate_route_list};
+use serde_json::{Map, Value};
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 use understudy_app::backend::{Backend, Later, SettingsView, SharedBackend};
 use understudy_app::{App, shell};
 use understudy_types::{
-    DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, ExchangeDetail, Mode, PluginInfo, Redaction,
-    Status, TrafficRow, TwinEntity, TwinSave, TwinSettings, TwinState, Webhook,
+    DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, ExchangeDetail, Mode, Override, PluginInfo,
+    Redaction, Status, TemplateMove, TemplateRule, TrafficRow, TwinEntity, TwinExample, TwinLink, TwinSave,
+    TwinSettings, TwinState, Webhook,
 };
 
 use super::error::{ApiError, unknown_path};
-use super::{present, settings};
+use super::settings;
 use crate::handles::Handles;
 use crate::listen::accepts_page;
 
@@ -166,11 +168,42 @@ impl Backend for Deck {
     }
 
     fn endpoints(&self) -> Vec<EndpointSummary> {
-        self.0.snapshot.load().contract.endpoints().iter().map(present::summary).collect()
+        super::api::summaries(&self.0)
     }
 
     fn endpoint(&self, id: &str) -> Option<EndpointDetail> {
         super::twin::detail(&self.0, id)
+    }
+
+    fn examples(&self, id: &str) -> Vec<TwinExample> {
+        super::twin::examples_of(&self.0, id).unwrap_or_default()
+    }
+
+    fn set_override(&self, id: String, wanted: Option<Override>) -> Later<'_, Result<(), ErrorDetail>> {
+        Box::pin(async move { super::twin::keep_override(&self.0, &id, wanted).await.map_err(|error| error.detail()) })
+    }
+
+    fn change_template(
+        &self,
+        id: String,
+        patch: Value,
+        preview: bool,
+    ) -> Later<'_, Result<Vec<TemplateMove>, ErrorDetail>> {
+        Box::pin(
+            async move { super::rules::change_by(&self.0, &id, patch, preview).await.map_err(|error| error.detail()) },
+        )
+    }
+
+    fn rules(&self) -> Vec<TemplateRule> {
+        super::rules::in_words(&self.0)
+    }
+
+    fn take_back(&self, rule: u64) -> Later<'_, Result<(), ErrorDetail>> {
+        Box::pin(async move { super::rules::take_back(&self.0, rule).await.map_err(|error| error.detail()) })
+    }
+
+    fn links(&self) -> Vec<TwinLink> {
+        super::links::links(&self.0)
     }
 
     fn plugins(&self) -> Vec<PluginInfo> {
@@ -217,6 +250,10 @@ impl Backend for Deck {
 
     fn change_twin(&self, action: String, name: String) -> Later<'_, Result<(), ErrorDetail>> {
         Box::pin(async move { super::twin::change(&self.0, &action, name).await.map_err(|error| error.detail()) })
+    }
+
+    fn edit_twin(&self, collection: &str, key: &str, fields: Option<Map<String, Value>>) -> Result<(), ErrorDetail> {
+        super::twin::edit(&self.0, collection, key, fields).map_err(|error| error.detail())
     }
 
     fn settings(&self) -> SettingsView {

@@ -1,5 +1,6 @@
 //! What the watchdog found, and what people decide about it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -71,6 +72,19 @@ pub(super) fn page(handles: &Handles, limit: usize, fits: impl Fn(&DriftAlert) -
         items.last().map(|alert| alert.id.to_string()).unwrap_or_default()
     });
     DriftAlerts { summary: present::summary(&dog), items, next }
+}
+
+/// The worst severity of the unresolved alerts, by the endpoint's id.
+pub(super) fn severities(handles: &Handles) -> BTreeMap<String, String> {
+    let rank = |severity: &str| ["info", "warning", "critical"].iter().position(|word| *word == severity);
+    let mut worst: BTreeMap<String, String> = BTreeMap::new();
+    for alert in page(handles, usize::MAX - 1, |alert| alert.unresolved).items {
+        let known = worst.entry(alert.endpoint_id).or_insert_with(|| alert.severity.clone());
+        if rank(known) < rank(&alert.severity) {
+            *known = alert.severity;
+        }
+    }
+    worst
 }
 
 fn alert_id(text: &str) -> Result<u64, ApiError> {

@@ -3,8 +3,9 @@
 use understudy_contract::twin;
 use understudy_contract::view::{self, BodyView, FieldView, ParameterView, ResponseView};
 use understudy_types::{
-    AuthCarrier, BodySchema, EndpointBehaviour, EndpointDetail, EndpointSummary, Field, Paging, Parameter, Rate,
-    RateBucket, ResponseSchema, Segment, Sizes, StatusBehaviour, StatusCount, TwinCollection, TwinEntity, ValueCount,
+    AuthCarrier, BodySchema, EndpointBehaviour, EndpointDetail, EndpointSummary, Field, LatencyBucket, Paging,
+    Parameter, Rate, RateBucket, ResponseSchema, Segment, Sizes, StatusBehaviour, StatusCount, TwinCollection,
+    TwinEntity, ValueCount,
 };
 
 use crate::shadow::Record;
@@ -23,6 +24,55 @@ pub(super) fn summary(endpoint: &view::Endpoint) -> EndpointSummary {
         confidence: endpoint.confidence(),
         first_seen_ms: endpoint.first_seen_ms,
         last_seen_ms: endpoint.last_seen_ms,
+        recent: recent(endpoint),
+        mode: None,
+        drift: None,
+    }
+}
+
+/// Stretches of time that a small picture has room for.
+const STRETCHES: u64 = 24;
+
+fn recent(endpoint: &view::Endpoint) -> Vec<u64> {
+    let view::Frequency { bucket_minutes, buckets } = endpoint.frequency();
+    let Some((last, _)) = buckets.last().copied() else { return Vec::new() };
+    let step = bucket_minutes.max(1) * 60_000;
+    let at =
+        |back: u64| buckets.iter().find(|(at, _)| last.checked_sub(back * step) == Some(*at)).map_or(0, |(_, n)| *n);
+    (0..STRETCHES).rev().map(at).collect()
+}
+
+/// Read off the quantiles, in steps of 1, 2 and 5.
+fn latency(endpoint: &view::Endpoint) -> Vec<LatencyBucket> {
+    const POINTS: u32 = 200;
+    let quantile = |point: u32| endpoint.latency_ms((f64::from(point) + 0.5) / f64::from(POINTS));
+    let points: Vec<f64> = (0..POINTS).filter_map(quantile).collect();
+    let mut buckets: Vec<LatencyBucket> = Vec::new();
+    for point in &points {
+        let to_ms = bound(*point);
+        while buckets.last().is_some_and(|last| last.to_ms < to_ms) {
+            let next = bound(buckets.last().map_or(0.0, |last| last.to_ms) * 1.01);
+            buckets.push(LatencyBucket { to_ms: next, share: 0.0 });
+        }
+        if buckets.is_empty() {
+            buckets.push(LatencyBucket { to_ms, share: 0.0 });
+        }
+        if let Some(last) = buckets.last_mut() {
+            last.share += 1.0 / points.len() as f64;
+        }
+    }
+    buckets
+}
+
+/// The next of …, 0.1, 0.2, 0.5, 1, 2, 5, … at or above a time.
+fn bound(ms: f64) -> f64 {
+    const SHORTEST_MS: f64 = 0.1;
+    let mut decade = SHORTEST_MS;
+    loop {
+        if let Some(step) = [1.0, 2.0, 5.0].into_iter().find(|step| ms <= decade * step) {
+            return decade * step;
+        }
+        decade *= 10.0;
     }
 }
 
@@ -73,6 +123,7 @@ fn behaviour(endpoint: &view::Endpoint) -> EndpointBehaviour {
         statuses: endpoint.status_habits().map(status).collect(),
         request_bytes: endpoint.request_size().filter(|size| size.most > 0).map(sizes),
         rate: Rate { bucket_minutes, buckets },
+        latency: latency(endpoint),
         auth: endpoint.carriers().into_iter().map(carrier).collect(),
         paging: endpoint.paging().map(paging),
     }
@@ -129,5 +180,17 @@ fn field(view: FieldView) -> Field {
         samples: view.samples,
         first_seen_ms: view.seen_ms.map(|(first, _)| first),
         last_seen_ms: view.seen_ms.map(|(_, last)| last),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bound;
+
+    #[test]
+    fn times_fall_into_steps() {
+        for (ms, expected) in [(0.0, 0.1), (0.1, 0.1), (0.3, 0.5), (3.0, 5.0), (5.1, 10.0), (180.0, 200.0)] {
+            assert!((bound(ms) - expected).abs() < 1e-9, "{ms}: {}", bound(ms));
+        }
     }
 }

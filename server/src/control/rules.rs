@@ -10,9 +10,10 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use understudy_contract::rules::{Change, Rule};
+use understudy_contract::rules::{Change, Move, Rule};
 use understudy_contract::view::Endpoint;
 use understudy_contract::{Contract, Segment};
+use understudy_types::{TemplateMove, TemplateRule};
 
 use super::error::ApiError;
 use crate::handles::Handles;
@@ -52,11 +53,50 @@ pub(super) async fn change_endpoint(
 ) -> Result<Json<Outcome>, ApiError> {
     let preview = query.preview()?;
     let patch: Patch = read(&body)?;
+    change(&handles, &id, patch, preview).await.map(Json)
+}
+
+async fn change(handles: &Handles, id: &str, patch: Patch, preview: bool) -> Result<Outcome, ApiError> {
     let changes = {
         let snapshot = handles.snapshot.load();
-        patch.changes(&snapshot.contract, known(&snapshot.contract, &id)?)?
+        patch.changes(&snapshot.contract, known(&snapshot.contract, id)?)?
     };
-    Ok(Json(handles.intake.edit(Edit::Add(changes), preview).await?))
+    Ok(handles.intake.edit(Edit::Add(changes), preview).await?)
+}
+
+/// The same for the page: `patch` is such a body.
+pub(super) async fn change_by(
+    handles: &Handles,
+    id: &str,
+    patch: Value,
+    preview: bool,
+) -> Result<Vec<TemplateMove>, ApiError> {
+    let patch = serde_json::from_value(patch);
+    let patch = patch.map_err(|error| ApiError::NotARule(format!("this is no such change: {error}")))?;
+    let told = |Move { method, before, after }: Move| TemplateMove { method, before, after };
+    Ok(change(handles, id, patch, preview).await?.changes.into_iter().map(told).collect())
+}
+
+pub(super) async fn take_back(handles: &Handles, id: u64) -> Result<(), ApiError> {
+    handles.intake.edit(Edit::Remove(id), false).await?;
+    Ok(())
+}
+
+/// In their order, each in words.
+pub(super) fn in_words(handles: &Handles) -> Vec<TemplateRule> {
+    let told = |rule: &Rule| TemplateRule { id: rule.id, words: words(&rule.change) };
+    handles.snapshot.load().rules.iter().map(told).collect()
+}
+
+fn words(change: &Change) -> String {
+    let some = |values: &[String]| if values.is_empty() { "every segment".to_owned() } else { values.join(", ") };
+    match change {
+        Change::Split { at, values } => format!("at {at}, {} apart", some(values)),
+        Change::Merge { at, values, .. } => format!("at {at}, {} as one parameter", some(values)),
+        Change::Regex { at, pattern, .. } => format!("at {at}, what matches {pattern} as one parameter"),
+        Change::Rename { at, name } => format!("the parameter at {at} is called {name}"),
+        Change::Hide { method, at } => format!("{method} {at} is hidden"),
+    }
 }
 
 pub(super) async fn hide_endpoint(

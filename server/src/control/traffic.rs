@@ -15,6 +15,7 @@ use understudy_types::{ExchangeDetail, Filter, MessageDetail, TrafficRow};
 
 use super::api::number;
 use super::error::ApiError;
+use super::explain;
 use crate::handles::Handles;
 
 /// Rows of a page, when nobody says otherwise and at most.
@@ -78,7 +79,9 @@ pub(super) fn detail(handles: &Handles, id: u64) -> Option<ExchangeDetail> {
     }
     let (stream, kept) = (stream.unwrap_or_default(), handles.exchanges.find(id));
     let kept = kept.as_deref();
+    let explained = kept.zip(row.as_ref()).map(|(kept, row)| explain::explain(handles, kept, row.source, row.at_ms));
     Some(ExchangeDetail {
+        explained: explained.unwrap_or_default(),
         endpoint: row.as_ref().and_then(|row| endpoint(handles, row)),
         row,
         latency_us: kept.map(|exchange| exchange.latency_us),

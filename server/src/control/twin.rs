@@ -23,6 +23,8 @@ const PAGE: usize = 100;
 const PAGE_MAX: usize = 1000;
 /// Names of saved states are shown in lists and typed on command lines.
 const NAME_MAX_CHARS: usize = 64;
+/// Longer than any key that was learned.
+const KEY_MAX_BYTES: usize = 512;
 /// Longer than this nobody waits for an answer.
 const LATENCY_MAX_MS: u64 = 600_000;
 const FACTOR_MAX: f64 = 1000.0;
@@ -69,6 +71,39 @@ pub(super) fn entities(
     let (items, more) = state.entities(&behaviour, name, cursor, limit)?;
     let next = items.last().filter(|_| more).map(|row| row.key.clone());
     Some((items.into_iter().map(present::entity).collect(), next))
+}
+
+pub(super) async fn put_row(
+    State(handles): State<Arc<Handles>>,
+    Path((collection, key)): Path<(String, String)>,
+    body: Bytes,
+) -> Result<Json<Value>, ApiError> {
+    let fields = read(&body, "the fields of a row")?;
+    edit(&handles, &collection, &key, Some(fields))?;
+    Ok(Json(json!({ "written": key })))
+}
+
+pub(super) async fn remove_row(
+    State(handles): State<Arc<Handles>>,
+    Path((collection, key)): Path<(String, String)>,
+) -> Result<Json<Value>, ApiError> {
+    edit(&handles, &collection, &key, None)?;
+    Ok(Json(json!({ "removed": key })))
+}
+
+/// Without fields the row goes.
+pub(super) fn edit(
+    handles: &Handles,
+    collection: &str,
+    key: &str,
+    fields: Option<serde_json::Map<String, Value>>,
+) -> Result<(), ApiError> {
+    if key.is_empty() || key.len() > KEY_MAX_BYTES {
+        let expected = "1 to 512 bytes";
+        return Err(ApiError::Unfit { name: "the key of the row", given: key.into(), expected });
+    }
+    let is_done = handles.edit_twin(collection, key, fields);
+    is_done.then_some(()).ok_or_else(|| ApiError::UnknownCollection(collection.to_owned()))
 }
 
 pub(super) async fn reset(State(handles): State<Arc<Handles>>) -> Json<Value> {
@@ -181,14 +216,18 @@ pub(super) async fn change_endpoint(
     }
     let wanted = overridden(wanted)?;
     let (State(handles), Path(id)) = (handles, path);
-    check(&handles, &id, wanted.as_ref())?;
-    handles.set_override(&id, wanted).await?;
+    keep_override(&handles, &id, wanted).await?;
     Ok(api::endpoint(State(handles), Path(id)).await?.into_response())
+}
+
+pub(super) async fn keep_override(handles: &Handles, id: &str, wanted: Option<Override>) -> Result<(), ApiError> {
+    check(handles, id, wanted.as_ref())?;
+    Ok(handles.set_override(id, wanted).await?)
 }
 
 fn overridden(wanted: &Value) -> Result<Option<Override>, ApiError> {
     serde_json::from_value(wanted.clone())
-        .map_err(|error| ApiError::NotThat { what: "an override (mode, answer, example, patch)", error })
+        .map_err(|error| ApiError::NotThat { what: "an override (mode, answer, example, latency_ms, patch)", error })
 }
 
 fn check(handles: &Handles, id: &str, wanted: Option<&Override>) -> Result<(), ApiError> {
@@ -207,6 +246,10 @@ fn check(handles: &Handles, id: &str, wanted: Option<&Override>) -> Result<(), A
             let given = json!({ name: value });
             return Err(ApiError::Unfit { name: "override.answer.headers", given, expected: "header fields of HTTP" });
         }
+    }
+    if wanted.latency_ms.is_some_and(|ms| ms > LATENCY_MAX_MS) {
+        let (name, expected) = ("override.latency_ms", "at most 600000");
+        return Err(ApiError::Unfit { name, given: json!(wanted.latency_ms), expected });
     }
     if let Some(example) = &wanted.example
         && snapshot.behaviour.examples(id).iter().all(|known| known.id != *example)
@@ -243,13 +286,17 @@ pub(super) async fn examples(
     State(handles): State<Arc<Handles>>,
     Path(id): Path<String>,
 ) -> Result<Json<Vec<TwinExample>>, ApiError> {
+    examples_of(&handles, &id).map(Json).ok_or(ApiError::UnknownEndpoint(id))
+}
+
+pub(super) fn examples_of(handles: &Handles, id: &str) -> Option<Vec<TwinExample>> {
     let snapshot = handles.snapshot.load();
-    snapshot.contract.endpoint(&id).ok_or_else(|| ApiError::UnknownEndpoint(id.clone()))?;
+    snapshot.contract.endpoint(id)?;
     let example = |example: twin::Example| {
         let twin::Example { id, status, target, media_type, body } = example;
         TwinExample { id, status, target, media_type, body }
     };
-    Ok(Json(snapshot.behaviour.examples(&id).into_iter().map(example).collect()))
+    Some(snapshot.behaviour.examples(id).into_iter().map(example).collect())
 }
 
 /// An OpenAPI document or a HAR, as JSON or YAML. The learner has it in its queue when this answers.
@@ -263,6 +310,8 @@ pub(super) fn detail(handles: &Handles, id: &str) -> Option<EndpointDetail> {
     let record = handles.shadow.record(id);
     let mut detail = snapshot.contract.endpoint(id).map(|endpoint| present::detail(endpoint, record.as_ref()))?;
     detail.overridden = snapshot.twin.overrides.get(id).cloned();
+    detail.summary.mode = detail.overridden.as_ref().and_then(|own| own.mode);
+    detail.summary.drift = super::drift::severities(handles).remove(id);
     detail.named_by = handles.named_by.load().get(id).cloned();
     Some(detail)
 }

@@ -413,6 +413,9 @@ impl HttpBody for Tee {
     }
 }
 
+/// Bytes of an answer of our own that are shown beside the traffic.
+const MAX_SHOWN: usize = 64 << 10;
+
 /// The body of every answer we give.
 #[derive(Debug)]
 pub enum Body {
@@ -427,6 +430,15 @@ impl Body {
     #[must_use]
     pub const fn empty() -> Self {
         Self::Whole(None)
+    }
+
+    /// Of an answer of our own, what people may want to see of it. A longer one is no explanation any more.
+    #[must_use]
+    pub fn shown(&self) -> Captured {
+        match self {
+            Self::Whole(Some(bytes)) if bytes.len() <= MAX_SHOWN => Captured::from(bytes.clone()),
+            _ => Captured::default(),
+        }
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) async fn answer(
     if outbox::concerns(exchange.method.as_str(), why, granted.answer.status) {
         outbox::keep(handles, exchange, &body, &request, &granted.answer, (why, &reason));
     }
-    wait(handles, exchange, granted.answer.status).await;
+    wait(handles, exchange, granted.answer.status, choice.overridden.as_ref().and_then(|own| own.latency_ms)).await;
     let met = met(&choice.preferences, &granted);
     let mut response = response(granted.answer, &reason);
     Choice::applied(response.headers_mut(), &met);
@@ -145,8 +145,10 @@ fn edit(answer: &mut twin::Answer, patch: &Value) {
 }
 
 /// Waits as long as the API would have taken, what has passed already taken off.
-async fn wait(handles: &Handles, exchange: &ExchangeContext, status: u16) {
-    let pause = {
+async fn wait(handles: &Handles, exchange: &ExchangeContext, status: u16, said_ms: Option<u64>) {
+    let pause = if let Some(ms) = said_ms {
+        Duration::from_millis(ms)
+    } else {
         let snapshot = handles.snapshot.load();
         let settings = &snapshot.twin.settings;
         if settings.latency.mode == LatencyMode::Off {

@@ -3,14 +3,24 @@
 use leptos::prelude::*;
 use understudy_types::{BodySchema, EndpointDetail, EndpointSummary, Parameter, ResponseSchema};
 
+use super::attempt::attempt;
+use super::decide::{self, Wish, overriding};
+use super::habits::habits;
+use crate::address::encode;
 use crate::components::{BodyView, ShareBar, StatusMark, Template, When};
 use crate::format;
 use crate::parts::{Desk, Drawn};
 
-pub(crate) async fn draw(desk: &Desk, id: &str, _wish: &str) -> Drawn {
+pub(crate) async fn draw(desk: &Desk, id: &str, wish: &str) -> Drawn {
     let Some(detail) = desk.backend.endpoint(id) else { return Drawn::missing(unknown()) };
     let title = format!("{} {}", detail.summary.method, detail.summary.template);
-    Drawn::new(title, view! { <Detail detail now_ms=desk.now_ms/> }.into_any())
+    let examples = desk.backend.examples(id);
+    let decisions = view! {
+        {overriding(id, detail.overridden.as_ref(), &examples)}
+        {decide::template(desk, &detail, Wish::read(wish).as_ref()).await}
+    };
+    let view = view! { <Detail detail decisions=decisions.into_any() now_ms=desk.now_ms/> };
+    Drawn::new(title, view.into_any())
 }
 
 fn unknown() -> AnyView {
@@ -19,10 +29,22 @@ fn unknown() -> AnyView {
 }
 
 #[component]
-fn Detail(detail: EndpointDetail, now_ms: u64) -> impl IntoView {
+fn Detail(detail: EndpointDetail, decisions: AnyView, now_ms: u64) -> impl IntoView {
+    let (method, template) = (encode(&detail.summary.method), encode(&detail.summary.template));
+    let traffic = format!("/admin/traffic?q=method:{method}%20path:{template}");
+    let chaos = format!("/admin/chaos?method={method}&path={template}");
+    let habits = habits(&detail.behaviour, &detail.summary.recent);
+    let attempt = attempt(&detail);
     view! {
         <Head summary=detail.summary now_ms/>
         {detail.named_by.map(|plugin| view! { <p class="named-by">"Template named by the plugin " <a href="/admin/plugins">{plugin}</a></p> })}
+        <p class="actions">
+            <a class="choice" href=traffic>"Its traffic"</a>
+            <a class="choice" href=chaos title="Faults on purpose, at this endpoint alone">"Break this"</a>
+        </p>
+        {habits}
+        {attempt}
+        {decisions}
         {(!detail.parameters.is_empty()).then(|| view! { <Parameters parameters=detail.parameters/> })}
         {detail.request.map(|body| view! { <RequestBody body/> })}
         <h3>"Responses"</h3>

@@ -1,9 +1,11 @@
 //! The list of endpoints, with a filter.
 
 use leptos::prelude::*;
-use understudy_types::{EndpointSummary, StatusCount};
+use understudy_types::{EndpointSummary, Mode, StatusCount, TemplateRule};
 
 use super::address;
+use super::habits::spark;
+use super::map::map;
 use crate::components::{Copyable, ShareBar, StatusMark, Template, When};
 use crate::format;
 use crate::parts::{Desk, Drawn};
@@ -34,6 +36,7 @@ pub(crate) fn draw(desk: &Desk, filter: &str, open: &str) -> Drawn {
                     <tr>
                         <th scope="col">"Endpoint"</th>
                         <th scope="col" class="number">"Requests"</th>
+                        <th scope="col" class="roomy" title="Requests in the newest stretches of time">"Of late"</th>
                         <th scope="col" class="wide">"Statuses"</th>
                         <th scope="col" class="number roomy" title="Half of the answers came within this time">"p50"</th>
                         <th scope="col" class="number roomy" title="95 of 100 answers came within this time">"p95"</th>
@@ -45,8 +48,38 @@ pub(crate) fn draw(desk: &Desk, filter: &str, open: &str) -> Drawn {
             </table>
         </div>
         {more.map(|more| view! { <p class="body-note">{more}</p> })}
+        {rules(desk)}
+        {open.is_empty().then(|| map(desk))}
     };
     Drawn::new("", view.into_any())
+}
+
+/// What people decided about templates, each with its way back.
+fn rules(desk: &Desk) -> Option<AnyView> {
+    let rules = desk.backend.rules();
+    let row = |rule: &TemplateRule| {
+        let label = format!("Take back: {}", rule.words);
+        view! {
+            <li class="save" data-key=rule.id.to_string()>
+                <span class="save-name">{rule.words.clone()}</span>
+                <form method="post" action="/admin/fn/take-back">
+                    <input type="hidden" name="rule" value=rule.id.to_string()/>
+                    <button type="submit" class="choice" aria-label=label>"Take back"</button>
+                </form>
+            </li>
+        }
+    };
+    let rows: Vec<_> = rules.iter().map(row).collect();
+    let list = || {
+        view! {
+            <section class="panel rules" aria-labelledby="rules-title">
+                <h2 id="rules-title">"Decided about templates"</h2>
+                <ul class="saves">{rows}</ul>
+            </section>
+        }
+        .into_any()
+    };
+    (!rules.is_empty()).then(list)
 }
 
 fn nothing_learned(desk: &Desk) -> AnyView {
@@ -71,8 +104,10 @@ fn EndpointRow(endpoint: EndpointSummary, href: String, is_open: bool, now_ms: u
                     <span class="method">{endpoint.method}</span>
                     <Template segments=endpoint.segments/>
                 </a>
+                {badges(endpoint.mode, endpoint.drift)}
             </td>
             <td class="number" title=format::exact(endpoint.requests)>{format::count(endpoint.requests)}</td>
+            <td class="roomy">{spark(&endpoint.recent)}</td>
             <td class="wide"><Statuses statuses=endpoint.statuses/></td>
             <td class="number roomy">{time(endpoint.latency_p50_ms)}</td>
             <td class="number roomy">{time(endpoint.latency_p95_ms)}</td>
@@ -80,6 +115,19 @@ fn EndpointRow(endpoint: EndpointSummary, href: String, is_open: bool, now_ms: u
             <td class="roomy"><When at_ms=endpoint.last_seen_ms now_ms/></td>
         </tr>
     }
+}
+
+/// What sets an endpoint apart from the others.
+fn badges(mode: Option<Mode>, drift: Option<String>) -> AnyView {
+    let mode = mode.map(|mode| match mode {
+        Mode::Mock => view! { <span class="badge twin" title="The twin answers here, whatever the project's mode is">"twin"</span> }.into_any(),
+        _ => view! { <span class="badge live" title="The API answers here, whatever the project's mode is">"API"</span> }.into_any(),
+    });
+    let drift = drift.map(|severity| {
+        let class = format!("badge severity-{severity}");
+        view! { <a class=class href="/admin/drift" title="What it does otherwise than it did">"drift: " {severity}</a> }
+    });
+    view! { {mode} {drift} }.into_any()
 }
 
 #[component]
@@ -131,6 +179,9 @@ mod tests {
             confidence: 1.0,
             first_seen_ms: 0,
             last_seen_ms: 0,
+            recent: Vec::new(),
+            mode: None,
+            drift: None,
         }
     }
 

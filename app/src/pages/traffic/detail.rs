@@ -3,6 +3,8 @@
 use leptos::prelude::*;
 use understudy_types::{ExchangeDetail, MessageDetail, MessageKind, Side, StreamMessage, TrafficRow};
 
+use crate::address::encode;
+use crate::components::json::Why;
 use crate::components::{BodyText, Copyable, SourceMark, StatusMark, When, source_class};
 use crate::parts::{Desk, Drawn};
 use crate::{curl, format};
@@ -19,16 +21,18 @@ pub(crate) fn draw(desk: &Desk, id: u64) -> Drawn {
 
 #[component]
 fn Detail(exchange: ExchangeDetail, desk: Desk) -> impl IntoView {
-    let ExchangeDetail { row, endpoint, latency_us, request, response, messages, skipped_messages } = exchange;
+    let ExchangeDetail { row, endpoint, latency_us, request, response, explained, messages, skipped_messages } =
+        exchange;
+    let why: Why = explained.into_iter().map(|each| (each.pointer.clone(), each)).collect();
     let is_kept = request.is_some();
-    let actions = row.clone().map(|row| view! { <Actions row request=request.clone() api_url=desk.api_url.clone()/> });
+    let actions = row.clone().map(|row| view! { <Actions row request=request.clone() answer=response.clone() endpoint=endpoint.clone() api_url=desk.api_url.clone()/> });
     view! {
         {row.map(|row| view! { <Head row endpoint latency_us now_ms=desk.now_ms/> })}
         {actions}
         {(!messages.is_empty()).then(|| view! { <Messages messages skipped=skipped_messages/> })}
         {(!is_kept).then(|| view! { <p class="body-note">"Fields and bodies of this exchange are no longer remembered: only the newest ones are."</p> })}
-        {response.map(|message| view! { <Message title="Response" message/> })}
-        {request.map(|message| view! { <Message title="Request" message/> })}
+        {response.map(|message| view! { <Message title="Response" message why=why.clone()/> })}
+        {request.map(|message| view! { <Message title="Request" message why=Why::new()/> })}
     }
     .into_any()
 }
@@ -69,7 +73,17 @@ fn Timing(first: u64, whole: u64) -> impl IntoView {
 }
 
 #[component]
-fn Actions(row: TrafficRow, request: Option<MessageDetail>, api_url: String) -> impl IntoView {
+fn Actions(
+    row: TrafficRow,
+    request: Option<MessageDetail>,
+    answer: Option<MessageDetail>,
+    endpoint: Option<String>,
+    api_url: String,
+) -> impl IntoView {
+    let path = row.target.split('?').next().unwrap_or_default();
+    let place = row.template.as_deref().unwrap_or(path);
+    let chaos = format!("/admin/chaos?method={}&path={}", encode(&row.method), encode(place));
+    let mock = endpoint.map(|id| mock_form(id, row.status, answer.and_then(|answer| answer.text)));
     let command = curl::command(&api_url, &row.method, &row.target, request.as_ref());
     let kept = request.iter().flat_map(|request| &request.headers).filter(|(name, _)| curl::is_sent(name));
     let fields: Vec<String> = kept.map(|(name, value)| format!("{name}: {value}")).collect();
@@ -88,13 +102,18 @@ fn Actions(row: TrafficRow, request: Option<MessageDetail>, api_url: String) -> 
             </div>
             <div class="difference"></div>
         </div>
+        <div class="actions">
+            {mock}
+            <a class="choice" href=chaos title="Faults on purpose, at this endpoint alone">"Break this"</a>
+        </div>
         <Copyable text=Signal::stored(command)/>
     }
     .into_any()
 }
 
 #[component]
-fn Message(title: &'static str, message: MessageDetail) -> impl IntoView {
+fn Message(title: &'static str, message: MessageDetail, why: Why) -> impl IntoView {
+    let legend = (!why.is_empty()).then(legend);
     let headers = message.headers.clone();
     let count = headers.len();
     view! {
@@ -113,8 +132,33 @@ fn Message(title: &'static str, message: MessageDetail) -> impl IntoView {
                     </table>
                 </div>
             </details>
-            <BodyText message/>
+            {legend}
+            <BodyText message why/>
         </section>
+    }
+    .into_any()
+}
+
+/// From now on the twin gives this very answer at the endpoint.
+fn mock_form(id: String, status: u16, body: Option<String>) -> AnyView {
+    view! {
+        <form method="post" action="/admin/fn/override">
+            <input type="hidden" name="id" value=id/>
+            <input type="hidden" name="mode" value="mock"/>
+            <input type="hidden" name="status" value=status.to_string()/>
+            <input type="hidden" name="body" value=body.unwrap_or_default()/>
+            <input type="hidden" name="latency_ms" value=""/>
+            <button type="submit" class="choice" name="action" value="save" title="From now on the twin answers this endpoint, always with this answer. The Explorer takes it back">"Mock this"</button>
+        </form>
+    }
+    .into_any()
+}
+
+/// How the lines under the twin's values are to be read.
+fn legend() -> AnyView {
+    let word = |kind: &'static str| view! { <span class=format!("why-value why-{kind}")>{kind}</span> " " };
+    view! {
+        <p class="body-note why-legend">"Why this value? " {["copied", "remembered", "constant", "clock", "made"].map(word)} "– hover a value for its source."</p>
     }
     .into_any()
 }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use understudy_types::{TwinCollection, TwinEntity, TwinSave};
 
 use crate::address::encode;
-use crate::components::{BodyText, When};
+use crate::components::When;
 use crate::format;
 use crate::parts::{Desk, Drawn, refused};
 
@@ -127,20 +127,19 @@ fn Rows(collection: String, rows: Vec<TwinEntity>, next: Option<String>) -> impl
     view! {
         <section class="detail panel" aria-label="Rows">
             <a class="detail-close quiet" href="/admin/twin" data-noscroll="">"Close"</a>
-            <h2>{collection}</h2>
+            <h2>{collection.clone()}</h2>
             {rows.is_empty().then(|| view! { <p class="body-note">"No rows."</p> })}
-            {rows.into_iter().map(entity).collect_view()}
+            {rows.into_iter().map(|row| entity(&collection, row)).collect_view()}
+            {new_row(&collection)}
             {more.map(|more| view! { <a class="choice" href=more data-noscroll="">"More rows"</a> })}
         </section>
     }
     .into_any()
 }
 
-fn entity(entity: TwinEntity) -> AnyView {
+fn entity(collection: &str, entity: TwinEntity) -> AnyView {
     let TwinEntity { key, fields, refs, changed } = entity;
-    let text = serde_json::to_string(&fields).unwrap_or_default();
-    let bytes = text.len() as u64;
-    let message = understudy_types::MessageDetail { headers: Vec::new(), bytes, truncated: false, text: Some(text) };
+    let text = serde_json::to_string_pretty(&fields).unwrap_or_default();
     let refs: Vec<String> = refs
         .iter()
         .map(|(field, to)| format!("{field} → {}", to.as_str().map_or_else(|| to.to_string(), str::to_owned)))
@@ -150,7 +149,39 @@ fn entity(entity: TwinEntity) -> AnyView {
         <details class="response" data-key=key.clone()>
             <summary><code>{shown}</code> {changed.then_some(" changed by the twin")}</summary>
             {(!refs.is_empty()).then(|| view! { <p class="body-note">{refs.join(", ")}</p> })}
-            <BodyText message/>
+            {row_form(collection, &key, &text)}
+        </details>
+    }
+    .into_any()
+}
+
+fn row_form(collection: &str, key: &str, text: &str) -> AnyView {
+    let label = format!("Fields of {key}");
+    let lines = text.lines().count().clamp(3, 16).to_string();
+    view! {
+        <form method="post" action="/admin/fn/edit-row" class="row-form">
+            <input type="hidden" name="collection" value=collection.to_owned()/>
+            <input type="hidden" name="key" value=key.to_owned()/>
+            <textarea name="fields" rows=lines spellcheck="false" aria-label=label>{text.to_owned()}</textarea>
+            <span class="choices">
+                <button type="submit" class="choice" name="action" value="save">"Save row"</button>
+                <button type="submit" class="choice" name="action" value="delete" title="Reset takes it back">"Delete row"</button>
+            </span>
+        </form>
+    }
+    .into_any()
+}
+
+fn new_row(collection: &str) -> AnyView {
+    view! {
+        <details class="response">
+            <summary>"A new row"</summary>
+            <form method="post" action="/admin/fn/edit-row" class="row-form">
+                <input type="hidden" name="collection" value=collection.to_owned()/>
+                <label>"Key" <input type="text" class="filter" name="key" required/></label>
+                <textarea name="fields" rows="4" spellcheck="false" aria-label="Fields of the new row">"{}"</textarea>
+                <span class="choices"><button type="submit" class="choice" name="action" value="save">"Add row"</button></span>
+            </form>
         </details>
     }
     .into_any()

@@ -83,6 +83,32 @@ impl State {
     }
 }
 
+impl State {
+    /// Writes a row by hand, as if a client had; without fields it is deleted. `None`: there is no such collection.
+    pub fn edit(
+        &mut self,
+        behaviour: &Behaviour,
+        collection: &str,
+        key: &str,
+        fields: Option<Map<String, Value>>,
+    ) -> Option<()> {
+        let class = names(behaviour).iter().position(|name| name == collection)?;
+        let table = self.world.tables.get(class)?;
+        match fields {
+            Some(fields) => {
+                let known = table.rows.get(key).map(|row| Row::clone(row));
+                let own = behaviour.classes.all.get(class).and_then(|own| fields.get(&own.key).cloned());
+                let row = known.unwrap_or_else(|| Row { key: own.unwrap_or_else(|| key.into()), ..Row::default() });
+                self.world.table_mut(class).put(key.to_owned(), Row { fields, ..row });
+            }
+            None => self.world.table_mut(class).remove(key),
+        }
+        self.mark(class, key);
+        self.told.clear();
+        Some(())
+    }
+}
+
 fn entity(key: &str, row: &Row, names: &[String], changed: bool) -> Entity {
     let place = |id: &RowId| Value::from(format!("{}/{}", names.get(id.0).map_or("", String::as_str), id.1));
     let single = row.refs.iter().map(|(field, id)| (field.clone(), place(id)));
