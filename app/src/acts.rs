@@ -1,6 +1,6 @@
 //! What people do in parts that the server drew. One listener each on the document knows a thing by its attribute:
-//! `data-copy` copies, `data-ask` sends a request, `data-find` searches a body, `data-redact` shows what redaction leaves;
-//! a form is sent and the parts are read again.
+//! `data-copy` copies, `data-ask` sends a request, `data-find` searches a body, `data-redact` shows what redaction leaves,
+//! `data-now` sends its form when something else is chosen; a form is sent and the parts are read again.
 
 use std::time::Duration;
 
@@ -28,6 +28,9 @@ pub(crate) fn listen(live: Live) {
         let handles = [
             window_event_listener(ev::click, move |event| clicked(live, &event)),
             window_event_listener(ev::input, |event| typed(&event)),
+            window_event_listener(ev::change, |event| {
+                chosen(&event);
+            }),
         ];
         let submit = window_event_listener(ev::submit, move |event| {
             submitted(live, &event, go.clone());
@@ -69,6 +72,11 @@ fn typed(event: &ev::Event) {
             }
         });
     }
+}
+
+fn chosen(event: &ev::Event) -> Option<()> {
+    let form = around(event, "[data-now]")?.closest("form").ok()??;
+    form.dyn_into::<HtmlFormElement>().ok()?.request_submit().ok()
 }
 
 /// A form that only asks leads somewhere; one that changes something is sent, and may lead somewhere then.

@@ -4,6 +4,7 @@
 //! [`SharedBackend`] into the Leptos context. The server functions below call it; each is reachable for anyone who
 //! can reach the port, so each checks what it is given.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,9 +16,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use understudy_types::{
-    DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, ExchangeDetail, LatencyMode, Limit, Mode,
-    Override, PluginInfo, Redaction, Status, TemplateMove, TemplateRule, TrafficRow, TwinEntity, TwinExample, TwinLink,
-    TwinSave, TwinSettings, TwinState, Webhook,
+    Baselines, Changelog, DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, ExchangeDetail,
+    LatencyMode, Limit, Mode, Override, PluginInfo, Redaction, Spread, Status, TemplateMove, TemplateRule, TrafficRow,
+    TwinEntity, TwinExample, TwinLink, TwinSave, TwinSettings, TwinState, Webhook,
 };
 
 #[cfg(feature = "ssr")]
@@ -40,6 +41,9 @@ pub trait Backend: Send + Sync {
 
     /// Recorded good answers of an endpoint, newest first.
     fn examples(&self, id: &str) -> Vec<TwinExample>;
+
+    /// How values spread in the newest answers of an endpoint with this status, by pointer as in a schema's fields.
+    fn spreads(&self, id: &str, status: u16) -> BTreeMap<String, Spread>;
 
     /// `None` leaves the endpoint's answers to themselves.
     fn set_override(&self, id: String, wanted: Option<Override>) -> Later<'_, Result<(), ErrorDetail>>;
@@ -109,6 +113,18 @@ pub trait Backend: Send + Sync {
 
     /// `action` is `accept`, `dismiss` or `snooze`.
     fn decide(&self, id: u64, action: String, reason: Option<String>) -> Later<'_, Result<DriftAlert, ErrorDetail>>;
+
+    /// Versions of the baselines, and how far that of each endpoint is.
+    fn baselines(&self) -> Baselines;
+
+    /// What changed from a version to the current one.
+    fn changelog(&self, from: &str) -> Result<Changelog, ErrorDetail>;
+
+    /// `action` is `freeze` or `relearn`; of all endpoints when `id` is none.
+    fn move_baselines(&self, action: String, id: Option<String>) -> Later<'_, Result<(), ErrorDetail>>;
+
+    /// The twin's score of 0 to 100, once shadow mode found one out.
+    fn fidelity(&self) -> Option<f64>;
 
     /// Where the app reaches the API through us, when that is another address than the dashboard's own.
     fn api_url(&self) -> Option<String> {
@@ -260,7 +276,7 @@ fn overriding(mode: &str, status: &str, body: &str, latency_ms: &str) -> Result<
     let status = number(status).map_err(|_| wrong("the status"))?;
     let answer = status.map(|status| PinnedAnswer {
         status: u16::try_from(status).unwrap_or(u16::MAX),
-        headers: std::collections::BTreeMap::new(),
+        headers: BTreeMap::new(),
         body: serde_json::from_str(body).unwrap_or_else(|_| if body.is_empty() { Value::Null } else { body.into() }),
     });
     let latency_ms = number(latency_ms).map_err(|_| wrong("the time in milliseconds"))?;
@@ -383,6 +399,13 @@ pub async fn decide(id: u64, action: String, reason: Option<String>) -> Result<(
         return Err(ServerFnError::new(format!("a reason has at most {MAX_REASON_BYTES} bytes")));
     }
     backend()?.decide(id, action, reason).await.map(drop).map_err(|error| ServerFnError::new(error.message))
+}
+
+/// Of all endpoints when `id` is empty.
+#[server(prefix = "/admin/fn", endpoint = "move-baselines")]
+pub async fn move_baselines(action: String, id: Option<String>) -> Result<(), ServerFnError> {
+    let id = id.filter(|id| !id.is_empty());
+    backend()?.move_baselines(action, id).await.map_err(|error| ServerFnError::new(error.message))
 }
 
 #[cfg(feature = "ssr")]

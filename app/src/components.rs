@@ -35,7 +35,7 @@ pub use meter_bar::ShareBar;
 pub use mode_switch::ModeSwitch;
 pub use part_view::PartView;
 #[cfg(feature = "ssr")]
-pub use schema_tree::{BodyView, SchemaTree};
+pub use schema_tree::{BodyView, SchemaTree, Spreads};
 pub use template::{Template, segments_of};
 pub use theme::{THEME_COOKIE, ThemeToggle};
 pub use traffic::{FeedState, StatusMark, TrafficTable};

@@ -57,6 +57,11 @@ fn node(known: &Node, fresh: &Node) {
 }
 
 fn attributes(known: &Element, fresh: &Element) {
+    // Once a person has chosen, the attribute says no longer what is chosen.
+    let is_chosen = fresh.has_attribute("selected");
+    if known.has_attribute("selected") != is_chosen {
+        let _ = js_sys::Reflect::set(known, &"selected".into(), &is_chosen.into());
+    }
     let names = |element: &Element| {
         element.get_attribute_names().iter().filter_map(|name| name.as_string()).collect::<Vec<_>>()
     };

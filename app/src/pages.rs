@@ -29,7 +29,7 @@ pub(crate) use server::draw;
 mod server {
     use leptos::prelude::*;
 
-    use super::{deck, drift, explorer, plugins, settings, traffic, twin};
+    use super::{deck, docs, drift, explorer, plugins, settings, traffic, twin};
     use crate::parts::{Desk, Drawn, Part};
 
     /// Longer than any id, filter or name of ours.
@@ -42,10 +42,11 @@ mod server {
             Part::Deck => deck::board::draw(&desk),
             Part::Endpoints { filter, open } => explorer::list::draw(&desk, short(&filter)?, &open),
             Part::Endpoint { id, wish } => explorer::detail::draw(&desk, short(&id)?, &wish).await,
-            Part::Alerts { all, open } => drift::list::draw(&desk, all, &open),
+            Part::Alerts { all, open, since } => drift::list::draw(&desk, all, &open, short(&since)?),
             Part::Alert { id } => drift::detail::draw(&desk, &id),
             Part::Exchange { id } => traffic::detail::draw(&desk, id),
             Part::Twin { collection, after } => twin::board::draw(&desk, short(&collection)?, short(&after)?).await?,
+            Part::Docs { source, version } => docs::board::draw(&desk, &source, &version),
             Part::Plugins => plugins::draw(&desk),
             Part::Settings => settings::draw(&desk),
             Part::Redacted { text } => settings::redacted(&desk, text)?,

@@ -25,9 +25,11 @@ pub enum Part {
         id: String,
         wish: String,
     },
+    /// Alerts, and the versions of the baselines; `since` is the version whose changes are shown.
     Alerts {
         all: bool,
         open: String,
+        since: String,
     },
     Alert {
         id: String,
@@ -38,6 +40,11 @@ pub enum Part {
     Twin {
         collection: String,
         after: String,
+    },
+    /// Swagger UI, with who answers what is tried out, and which version of the document.
+    Docs {
+        source: String,
+        version: String,
     },
     Plugins,
     Settings,

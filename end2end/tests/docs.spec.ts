@@ -24,3 +24,22 @@ test("the document can be downloaded in both notations", async ({ page, understu
   const yaml = await (await understudy.get("/admin/openapi.yaml")).text();
   expect(yaml).toMatch(/^openapi: ["']?3\.1/);
 });
+
+test("a version of the document is picked, and stands in the address", async ({ page, understudy }) => {
+  await useTheShop(understudy);
+  await open(page, `${understudy.url}/admin/drift`);
+  await page.getByRole("button", { name: "Freeze all now" }).click();
+  await expect(page.locator(".saves .save").first()).toContainText("frozen by hand");
+
+  await open(page, `${understudy.url}/admin/docs`);
+  await page.getByLabel("Version").selectOption("v1");
+  await expect(page).toHaveURL(/version=v1/);
+  await expect(page.getByRole("link", { name: "JSON", exact: true })).toHaveAttribute("href", "/admin/openapi.json?version=v1");
+  const frame = page.frameLocator("iframe[title='Swagger UI']");
+  await expect(frame.locator(".opblock").first()).toBeVisible();
+  await page.getByLabel("Try it out with").selectOption("twin");
+  await expect(page).toHaveURL(/source=twin&version=v1/);
+  await open(page, page.url());
+  await expect(page.getByLabel("Try it out with")).toHaveValue("twin");
+  await expect(page.getByLabel("Version")).toHaveValue("v1");
+});

@@ -40,6 +40,14 @@ test("an alert is opened, and accepting it moves the baseline", async ({ page, u
   await detail.getByRole("button", { name: "Accept" }).click();
   await expect(detail.locator(".history")).toContainText("agreed with the team");
   await expect(page.getByText("Nothing has changed")).toBeVisible();
+
+  await page.getByRole("link", { name: "What changed since v1" }).click();
+  await expect(page).toHaveURL(/since=v1/);
+  const changes = page.getByRole("region", { name: "From v1 to v2" });
+  await expect(changes).toContainText("major");
+  await expect(changes.locator("tbody tr")).toHaveCount(1);
+  await expect(changes.locator("tbody tr")).toContainText("GET /authors/{id}");
+
   for (let call = 0; call < 6; call++) await understudy.get(`/authors/${(call % 6) + 1}`);
   await expect.poll(() => understudy.pending()).toBe(0);
   await expect(page.getByText("Nothing has changed")).toBeVisible();

@@ -12,6 +12,9 @@ test("the Explorer shows what was learned, down to the fields", async ({ page, u
     await expect(detail.getByRole("rowheader", { name: field, exact: true })).toBeVisible();
   }
   await expect(detail.locator("summary .status")).toContainText(["200", "404"]);
+  const pages = detail.getByRole("row").filter({ has: page.getByRole("rowheader", { name: "pages", exact: true }) });
+  await expect(pages.locator(".sketch")).toHaveAttribute("title", /^Values in the newest answers: from 120 to \d+, median \d+, of 12$/);
+  await expect(detail.locator(".kin")).toContainText("books by authorId → authors");
 });
 
 test("an address opens the same endpoint again", async ({ page, understudy }) => {

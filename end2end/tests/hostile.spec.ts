@@ -28,7 +28,7 @@ test("120 hostile payloads run no script", async ({ page, understudy }) => {
     const headers: Record<string, string> = { "content-type": "application/json", "x-note": encodeURI(payload) };
     await fetch(understudy.url + path, at % 3 === 0 ? { method: "POST", headers, body } : { headers });
   }
-  await expect.poll(() => understudy.pending()).toBe(0);
+  await expect.poll(() => understudy.pending(), { timeout: 60_000 }).toBe(0);
   const endpoints = (await (await understudy.get("/admin/endpoints")).json()) as { id: string }[];
   const rows = (await (await understudy.get("/admin/traffic?limit=120")).json()) as { items: { id: number }[] };
   const screens = [

@@ -21,4 +21,13 @@ test("without a script the pages are whole and the mode can be changed", async (
   await page.getByRole("link", { name: "Explorer", exact: true }).click();
   await page.getByRole("link", { name: /GET.*books.*id/ }).click();
   await expect(page.getByRole("rowheader", { name: "title", exact: true })).toBeVisible();
+
+  await page.locator("summary", { hasText: "Who answers" }).click();
+  await page.getByLabel("Mode here").selectOption("mock");
+  await page.getByRole("button", { name: "Set", exact: true }).click();
+  await expect(page.locator(".endpoints .badge.twin")).toBeVisible();
+
+  await page.getByRole("link", { name: "Docs" }).click();
+  await expect(page.getByText("Swagger UI needs JavaScript")).toBeVisible();
+  await expect(page.getByRole("link", { name: "YAML" })).toBeVisible();
 });

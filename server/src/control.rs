@@ -14,6 +14,7 @@ mod plugins;
 mod present;
 mod rules;
 mod settings;
+mod spread;
 mod traffic;
 mod twin;
 

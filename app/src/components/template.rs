@@ -3,25 +3,29 @@
 use leptos::prelude::*;
 use understudy_types::Segment;
 
+/// The first `shared` segments are those of the line above.
 #[component]
-pub fn Template(segments: Vec<Segment>) -> impl IntoView {
+pub fn Template(segments: Vec<Segment>, #[prop(optional)] shared: usize) -> impl IntoView {
     let is_root = segments.is_empty();
     view! {
         <span class="template">
             {is_root.then(|| view! { <span class="slash">"/"</span> })}
             {segments
                 .into_iter()
-                .map(|segment| view! { <span class="slash">"/"</span> {segment_view(segment)} })
+                .enumerate()
+                .map(|(at, segment)| view! { <span class="slash">"/"</span> {segment_view(segment, at < shared)} })
                 .collect_view()}
         </span>
     }
 }
 
-fn segment_view(segment: Segment) -> impl IntoView {
+fn segment_view(segment: Segment, is_shared: bool) -> impl IntoView {
     match segment {
-        Segment::Literal(text) => view! { <span class="literal">{text}</span> }.into_any(),
+        Segment::Literal(text) => {
+            view! { <span class=if is_shared { "literal shared" } else { "literal" }>{text}</span> }.into_any()
+        }
         Segment::Parameter { name, kind } => view! {
-            <span class="parameter">
+            <span class=if is_shared { "parameter shared" } else { "parameter" }>
                 {name}
                 {(!kind.is_empty()).then(|| view! { <span class="parameter-kind">": " {kind}</span> })}
             </span>

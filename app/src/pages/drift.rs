@@ -1,5 +1,8 @@
-//! Drift: what the API does otherwise than it did. The address says which alert is open.
+//! Drift: what the API does otherwise than it did. The address says which alert is open, and since which version of the
+//! baselines changes are shown.
 
+#[cfg(feature = "ssr")]
+mod baselines;
 #[cfg(feature = "ssr")]
 pub(crate) mod detail;
 #[cfg(feature = "ssr")]
@@ -19,7 +22,8 @@ pub fn Drift() -> impl IntoView {
     let (params, query) = (use_params_map(), use_query_map());
     let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
     let all = Memo::new(move |_| query.with(|query| query.get_str("all").is_some()));
-    let list = Memo::new(move |_| Part::Alerts { all: all.get(), open: id.get() });
+    let since = Memo::new(move |_| query.with(|query| query.get("since").unwrap_or_default()));
+    let list = Memo::new(move |_| Part::Alerts { all: all.get(), open: id.get(), since: since.get() });
     let detail = Memo::new(move |_| Part::Alert { id: id.get() });
     let is_open = Memo::new(move |_| id.with(|id| !id.is_empty()));
     let title = RwSignal::new(String::new());
@@ -46,4 +50,14 @@ pub fn Drift() -> impl IntoView {
 pub fn address(id: &str, all: bool) -> String {
     let place = if id.is_empty() { "/admin/drift".to_owned() } else { format!("/admin/drift/{id}") };
     if all { place + "?all=1" } else { place }
+}
+
+/// The same with the changes since a version of the baselines, when one is given.
+#[cfg(feature = "ssr")]
+fn view_of(id: &str, all: bool, since: &str) -> String {
+    let place = address(id, all);
+    if since.is_empty() {
+        return place;
+    }
+    format!("{place}{}since={}", if all { "&" } else { "?" }, crate::address::encode(since))
 }

@@ -7,6 +7,8 @@ mod decide;
 #[cfg(feature = "ssr")]
 pub(crate) mod detail;
 #[cfg(feature = "ssr")]
+mod fidelity;
+#[cfg(feature = "ssr")]
 mod habits;
 #[cfg(feature = "ssr")]
 pub(crate) mod list;

@@ -155,6 +155,36 @@ pub struct Baselines {
     pub endpoints: Vec<DriftStats>,
 }
 
+/// `GET /admin/baselines/changelog`: from one version of the baselines to another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Changelog {
+    pub from: String,
+    pub to: String,
+    /// `2 critical issues, 1 warning`.
+    pub summary: String,
+    /// What a semantic version should do: `major`, `minor`, `patch` or `none`.
+    pub bump: String,
+    /// The worst first.
+    pub changes: Vec<DriftChange>,
+    /// All of it as lines of text.
+    pub text: String,
+}
+
+/// One difference between two versions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DriftChange {
+    /// `GET /users/{id}`.
+    pub endpoint: String,
+    pub direction: String,
+    pub kind: String,
+    pub severity: String,
+    pub status: Option<u16>,
+    /// JSON Pointer (RFC 6901), with `*` for any item or key.
+    pub pointer: String,
+    pub before: Value,
+    pub after: Value,
+}
+
 /// Where alerts are sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

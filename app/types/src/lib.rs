@@ -10,8 +10,8 @@ mod twin;
 use serde::{Deserialize, Serialize};
 
 pub use drift::{
-    BaselineVersion, Baselines, DriftAlert, DriftAlerts, DriftFinding, DriftPoint, DriftSample, DriftStats, DriftStep,
-    DriftSummary, Webhook,
+    BaselineVersion, Baselines, Changelog, DriftAlert, DriftAlerts, DriftChange, DriftFinding, DriftPoint, DriftSample,
+    DriftStats, DriftStep, DriftSummary, Webhook,
 };
 pub use filter::{Filter, FilterError};
 pub use twin::{
@@ -364,6 +364,19 @@ pub struct StatusBehaviour {
     pub etag_share: f64,
     pub last_modified_share: f64,
     pub cache_control: Vec<ValueCount>,
+}
+
+/// How the numbers at one position spread, or the lengths of its texts and lists.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// Of a text or a list the length counts, of a number its value.
+    pub of_length: bool,
+    pub count: u64,
+    pub least: f64,
+    pub median: f64,
+    pub most: f64,
+    /// How many fell into each of as many equal steps from the least to the most.
+    pub bars: Vec<u64>,
 }
 
 /// The share of the answers that took longer than the bucket before and no longer than this.

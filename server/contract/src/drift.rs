@@ -24,7 +24,7 @@ mod watchdog;
 mod weigh;
 
 pub use alerts::{Action as Decision, Alert, AlertError, State, Step};
-pub use compare::{Bump, Changelog};
+pub use compare::{Bump, Change, Changelog};
 pub use finding::{Action, Area, Direction, Finding, Kind, Sample, Severity};
 pub use score::{Counts, score};
 pub use watchdog::{Consumers, EndpointStats, FREEZE_AFTER, Opinion, Phase, Version, Watchdog};

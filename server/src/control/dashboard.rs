@@ -1,5 +1,6 @@
 //! Mounts the dashboard: rendered pages, their server functions, and the files that cargo-leptos built.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -20,9 +21,9 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use understudy_app::backend::{Backend, Later, SettingsView, SharedBackend};
 use understudy_app::{App, shell};
 use understudy_types::{
-    DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, ExchangeDetail, Mode, Override, PluginInfo,
-    Redaction, Status, TemplateMove, TemplateRule, TrafficRow, TwinEntity, TwinExample, TwinLink, TwinSave,
-    TwinSettings, TwinState, Webhook,
+    Baselines, Changelog, DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, ExchangeDetail, Mode,
+    Override, PluginInfo, Redaction, Spread, Status, TemplateMove, TemplateRule, TrafficRow, TwinEntity, TwinExample,
+    TwinLink, TwinSave, TwinSettings, TwinState, Webhook,
 };
 
 use super::error::{ApiError, unknown_path};
@@ -179,6 +180,10 @@ impl Backend for Deck {
         super::twin::examples_of(&self.0, id).unwrap_or_default()
     }
 
+    fn spreads(&self, id: &str, status: u16) -> BTreeMap<String, Spread> {
+        super::spread::spreads(&self.0, id, status)
+    }
+
     fn set_override(&self, id: String, wanted: Option<Override>) -> Later<'_, Result<(), ErrorDetail>> {
         Box::pin(async move { super::twin::keep_override(&self.0, &id, wanted).await.map_err(|error| error.detail()) })
     }
@@ -301,6 +306,31 @@ impl Backend for Deck {
             let action = super::drift::action(&action.into(), None).map_err(|error| error.detail())?;
             super::drift::decide(&self.0, id, &action, reason).await.map_err(|error| error.detail())
         })
+    }
+
+    fn baselines(&self) -> Baselines {
+        super::drift::all_baselines(&self.0)
+    }
+
+    fn changelog(&self, from: &str) -> Result<Changelog, ErrorDetail> {
+        super::drift::changes(&self.0, Some(from.to_owned()), None).map_err(|error| error.detail())
+    }
+
+    fn move_baselines(&self, action: String, id: Option<String>) -> Later<'_, Result<(), ErrorDetail>> {
+        Box::pin(async move {
+            let moved = match action.as_str() {
+                "freeze" => super::drift::freeze_now(&self.0, id).await,
+                "relearn" => super::drift::relearn_now(&self.0, id).await,
+                _ => {
+                    Err(ApiError::NotAllowed { field: "action", given: action.into(), allowed: &["freeze", "relearn"] })
+                }
+            };
+            moved.map(drop).map_err(|error| error.detail())
+        })
+    }
+
+    fn fidelity(&self) -> Option<f64> {
+        super::fidelity::of(&self.0).score
     }
 
     /// Under one address the page's own is right, in the words of whoever opened it.

@@ -8,8 +8,8 @@ use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use understudy_contract::drift::{Changelog, Consumers, Decision};
-use understudy_types::{Baselines, DriftAlert, DriftAlerts, DriftStats, Webhook};
+use understudy_contract::drift::{Consumers, Decision};
+use understudy_types::{Baselines, Changelog, DriftAlert, DriftAlerts, DriftStats, Webhook};
 
 use super::api::number;
 use super::error::ApiError;
@@ -172,10 +172,14 @@ fn stats_of(handles: &Handles, id: &str) -> Option<DriftStats> {
 }
 
 pub(super) async fn baselines(State(handles): State<Arc<Handles>>) -> Json<Baselines> {
+    Json(all_baselines(&handles))
+}
+
+pub(super) fn all_baselines(handles: &Handles) -> Baselines {
     let ids: Vec<String> =
         handles.snapshot.load().contract.endpoints().iter().map(|endpoint| endpoint.id.to_string()).collect();
     let versions = present::versions(&handles.watchdog.lock());
-    Json(Baselines { versions, endpoints: ids.iter().filter_map(|id| stats_of(&handles, id)).collect() })
+    Baselines { versions, endpoints: ids.iter().filter_map(|id| stats_of(handles, id)).collect() }
 }
 
 /// Body of `POST /admin/baselines/freeze` and `/relearn`; without an endpoint it is about all.
@@ -194,7 +198,12 @@ fn chosen(body: &Bytes) -> Result<Chosen, ApiError> {
 }
 
 pub(super) async fn freeze(State(handles): State<Arc<Handles>>, body: Bytes) -> Result<Json<Value>, ApiError> {
-    let Chosen { endpoint_id } = chosen(&body)?;
+    let frozen = freeze_now(&handles, chosen(&body)?.endpoint_id).await?;
+    Ok(Json(json!({ "frozen": frozen })))
+}
+
+/// How many were frozen.
+pub(super) async fn freeze_now(handles: &Handles, endpoint_id: Option<String>) -> Result<usize, ApiError> {
     let (frozen, bytes) = {
         let mut dog = handles.watchdog.lock();
         (dog.freeze(endpoint_id.as_deref(), now_ms()), dog.encode())
@@ -203,12 +212,16 @@ pub(super) async fn freeze(State(handles): State<Arc<Handles>>, body: Bytes) -> 
         Some(id) if frozen == 0 => return Err(ApiError::UnknownEndpoint(id)),
         _ => handles.store.keep_watchdog(bytes).await?,
     }
-    Ok(Json(json!({ "frozen": frozen })))
+    Ok(frozen)
 }
 
-/// Lets baselines grow anew.
 pub(super) async fn relearn(State(handles): State<Arc<Handles>>, body: Bytes) -> Result<Json<Value>, ApiError> {
-    let Chosen { endpoint_id } = chosen(&body)?;
+    let relearned = relearn_now(&handles, chosen(&body)?.endpoint_id).await?;
+    Ok(Json(json!({ "relearned": relearned })))
+}
+
+/// Lets baselines grow anew; how many.
+pub(super) async fn relearn_now(handles: &Handles, endpoint_id: Option<String>) -> Result<usize, ApiError> {
     let ids = match &endpoint_id {
         Some(id) => vec![id.clone()],
         None => handles.snapshot.load().contract.endpoints().iter().map(|endpoint| endpoint.id.to_string()).collect(),
@@ -221,7 +234,7 @@ pub(super) async fn relearn(State(handles): State<Arc<Handles>>, body: Bytes) ->
         Some(id) if relearned == 0 => return Err(ApiError::UnknownEndpoint(id)),
         _ => handles.store.keep_watchdog(bytes).await?,
     }
-    Ok(Json(json!({ "relearned": relearned })))
+    Ok(relearned)
 }
 
 #[derive(Debug, Deserialize)]
@@ -230,24 +243,25 @@ pub(super) struct ChangelogQuery {
     to: Option<String>,
 }
 
-/// From one version to another; to the current one when nobody says to which.
 pub(super) async fn changelog(
     State(handles): State<Arc<Handles>>,
-    Query(query): Query<ChangelogQuery>,
-) -> Result<Json<Value>, ApiError> {
+    Query(ChangelogQuery { from, to }): Query<ChangelogQuery>,
+) -> Result<Json<Changelog>, ApiError> {
+    changes(&handles, from, to).map(Json)
+}
+
+/// From one version to another; to the current one when nobody says to which, from the one before when nobody says from
+/// which.
+pub(super) fn changes(handles: &Handles, from: Option<String>, to: Option<String>) -> Result<Changelog, ApiError> {
     let dog = handles.watchdog.lock();
     let last = dog.versions().last().map_or(0, |version| version.number);
     let of = |name, given: Option<String>, usual| match given {
         Some(text) => version(name, text),
         None => Ok(usual),
     };
-    let (from, to) = (of("from", query.from, last.saturating_sub(1).max(1))?, of("to", query.to, last)?);
+    let (from, to) = (of("from", from, last.saturating_sub(1).max(1))?, of("to", to, last)?);
     let log = dog.changelog(from, to).ok_or_else(|| ApiError::UnknownVersion(format!("v{from} or v{to}")))?;
-    let Changelog { changes, counts, bump } = &log;
-    Ok(Json(json!({
-        "from": format!("v{from}"), "to": format!("v{to}"), "summary": counts.summary(), "bump": bump,
-        "changes": changes, "text": log.text(),
-    })))
+    Ok(present::changelog(&log, (from, to)))
 }
 
 /// `v3` or `3`.

@@ -12,6 +12,10 @@ use crate::handles::Handles;
 use crate::snapshot::types_mode;
 
 pub(super) async fn get(State(handles): State<Arc<Handles>>) -> Json<Fidelity> {
+    Json(of(&handles))
+}
+
+pub(super) fn of(handles: &Handles) -> Fidelity {
     let snapshot = handles.snapshot.load();
     let records = handles.shadow.records();
     // An endpoint that was merged into another one has no place any more.
@@ -30,7 +34,7 @@ pub(super) async fn get(State(handles): State<Arc<Handles>>) -> Json<Fidelity> {
     }
     endpoints.sort_by(|a, b| a.fidelity.score.total_cmp(&b.fidelity.score));
     let score = (exchanges > 0).then(|| (sum / exchanges as f64 * 10_000.0).round() / 100.0);
-    Json(Fidelity {
+    Fidelity {
         mode: types_mode(snapshot.mode),
         score,
         exchanges,
@@ -38,7 +42,7 @@ pub(super) async fn get(State(handles): State<Arc<Handles>>) -> Json<Fidelity> {
         unknown: handles.shadow.unknown(),
         pending: handles.shadow.pending(),
         endpoints,
-    })
+    }
 }
 
 /// Begins anew.

@@ -1,9 +1,10 @@
 //! From the contract crate's words to those of the admin API.
 
 use serde::Serialize;
-use understudy_contract::drift::{Alert, Counts, EndpointStats, FREEZE_AFTER, Finding, Phase, Watchdog};
+use understudy_contract::drift::{self, Alert, Counts, EndpointStats, FREEZE_AFTER, Finding, Phase, Watchdog};
 use understudy_types::{
-    BaselineVersion, DriftAlert, DriftFinding, DriftPoint, DriftSample, DriftStats, DriftStep, DriftSummary,
+    BaselineVersion, Changelog, DriftAlert, DriftChange, DriftFinding, DriftPoint, DriftSample, DriftStats, DriftStep,
+    DriftSummary,
 };
 
 #[must_use]
@@ -102,6 +103,29 @@ pub fn stats((id, method, template): (&str, &str, &str), stats: EndpointStats) -
         info: counts.info,
         alerts,
         series: series.into_iter().map(|(at_ms, score)| DriftPoint { at_ms, score }).collect(),
+    }
+}
+
+/// Between two versions, by their numbers.
+#[must_use]
+pub fn changelog(log: &drift::Changelog, (from, to): (u32, u32)) -> Changelog {
+    let change = |change: &drift::Change| DriftChange {
+        endpoint: change.endpoint.clone(),
+        direction: word(change.direction),
+        kind: word(change.kind),
+        severity: word(change.severity),
+        status: change.status,
+        pointer: change.pointer.clone(),
+        before: change.before.clone(),
+        after: change.after.clone(),
+    };
+    Changelog {
+        from: format!("v{from}"),
+        to: format!("v{to}"),
+        summary: log.counts.summary(),
+        bump: word(log.bump),
+        changes: log.changes.iter().map(change).collect(),
+        text: log.text(),
     }
 }
 

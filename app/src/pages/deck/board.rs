@@ -1,12 +1,15 @@
 //! What the deck says of who answers, of upstream and of learning.
 
 use leptos::prelude::*;
-use understudy_types::{Counters, Health, Learner, Source, Status, Upstream};
+use understudy_types::{Counters, Health, Learner, Source, Status, TrafficRow, Upstream};
 
-use crate::components::{Copyable, Glyph, When, source_class};
+use crate::components::{Copyable, Glyph, SourceMark, When, source_class};
 use crate::format;
 use crate::parts::{Desk, Drawn};
 use crate::standing::{Standing, breaker_hint, breaker_word, health_word, standing};
+
+/// So many of the newest answers say how long answers take now.
+const TIMED: usize = 500;
 
 pub(crate) fn draw(desk: &Desk) -> Drawn {
     let status = desk.backend.status();
@@ -18,7 +21,8 @@ pub(crate) fn draw(desk: &Desk) -> Drawn {
         <div class="deck-head">
             {stage(standing(&status))}
             {upstream_card(&status.upstream)}
-            {learner_card(&status)}
+            {times_card(&desk.backend.recent(TIMED))}
+            {learner_card(&status, desk.backend.fidelity())}
         </div>
         {figures(&status.counters, started_ms, desk.now_ms)}
         {is_empty.then(|| first_steps(&desk.api_url, &status.upstream))}
@@ -89,8 +93,47 @@ fn current_error(upstream: &Upstream) -> Option<String> {
     if upstream.health == Health::Up { None } else { upstream.last_error.clone() }
 }
 
-fn learner_card(status: &Status) -> AnyView {
+/// Half, 95 and 99 of 100 of the newest answers came within these times.
+fn times_card(newest: &[TrafficRow]) -> AnyView {
+    let columns = [Source::Upstream, Source::Twin].map(|source| (source, times(newest, source)));
+    let head =
+        columns.map(|(source, _)| view! { <th scope="col" class=source_class(source)><SourceMark source/></th> });
+    let rows = ["p50", "p95", "p99"].into_iter().enumerate().map(|(at, name)| {
+        let cells = columns
+            .map(|(_, times)| view! { <td class="number">{times[at].map_or("–".into(), format::duration_us)}</td> });
+        view! { <tr><th scope="row">{name}</th>{cells}</tr> }
+    });
+    view! {
+        <section class="panel card" aria-labelledby="times-title">
+            <h2 id="times-title">"Answer times"</h2>
+            <table class="times" title=format!("Of the newest {TIMED} answers")>
+                <thead><tr><td></td>{head}</tr></thead>
+                <tbody>{rows.collect_view()}</tbody>
+            </table>
+        </section>
+    }
+    .into_any()
+}
+
+/// Nothing where nobody answered.
+fn times(newest: &[TrafficRow], source: Source) -> [Option<u64>; 3] {
+    let mut took: Vec<u64> = newest.iter().filter(|row| row.source == source).map(|row| row.duration_us).collect();
+    took.sort_unstable();
+    [0.5, 0.95, 0.99].map(|share| {
+        let at = (took.len() as f64 * share) as usize;
+        took.get(at.min(took.len().saturating_sub(1))).copied()
+    })
+}
+
+fn learner_card(status: &Status, fidelity: Option<f64>) -> AnyView {
     let Learner { learned, pending, shed, .. } = status.learner;
+    let drift = if status.drift.watched == 0 { "no baseline yet".to_owned() } else { status.drift.summary.clone() };
+    let fidelity = fidelity.map(|score| {
+        view! {
+            <dt title="How well the twin would have answered, as shadow mode found out">"Twin's fidelity"</dt>
+            <dd>{format!("{score:.0} of 100")}</dd>
+        }
+    });
     view! {
         <section class="panel card" aria-labelledby="learner-title">
             <h2 id="learner-title">"Learned"</h2>
@@ -103,6 +146,9 @@ fn learner_card(status: &Status) -> AnyView {
                 <dd>{format::count(pending)}</dd>
                 <dt title="Dropped because the queue was full; traffic never waits for learning">"Shed"</dt>
                 <dd>{format::count(shed)}</dd>
+                <dt><a href="/admin/drift">"Drift"</a></dt>
+                <dd>{drift}</dd>
+                {fidelity}
             </dl>
         </section>
     }
@@ -161,4 +207,28 @@ fn first_steps(url: &str, upstream: &Upstream) -> AnyView {
 /// Of an API nobody has seen yet only the root is known; the sample API has books.
 fn first_path(is_sample: bool) -> &'static str {
     if is_sample { "/books" } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_by_who_answered() {
+        let row = |duration_us, source| TrafficRow {
+            id: 0,
+            at_ms: 0,
+            method: "GET".into(),
+            target: "/".into(),
+            template: None,
+            status: 200,
+            duration_us,
+            bytes: 0,
+            source,
+            reason: String::new(),
+        };
+        let rows: Vec<_> = (1..=100).map(|us| row(us, Source::Upstream)).collect();
+        assert_eq!(times(&rows, Source::Upstream), [Some(51), Some(96), Some(100)]);
+        assert_eq!(times(&rows, Source::Twin), [None; 3]);
+    }
 }

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use serde_json::Value;
 use understudy_types::{DriftAlert, DriftFinding, DriftStep};
 
+use super::baselines::shown;
 use super::list::severity_mark;
 use crate::components::{Template, When, segments_of};
 use crate::format;
@@ -98,14 +99,6 @@ fn Step(step: DriftStep, now_ms: u64) -> impl IntoView {
     }
 }
 
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Null => "–".into(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
 /// JSON with line breaks; what was cut stays as it is.
 fn pretty(text: &str) -> String {
     let parsed = serde_json::from_str::<Value>(text);
@@ -120,6 +113,5 @@ mod tests {
     fn what_is_json_gets_line_breaks_and_what_was_cut_stays() {
         assert_eq!(pretty(r#"{"a":1}"#), "{\n  \"a\": 1\n}");
         assert_eq!(pretty(r#"{"a":…"#), r#"{"a":…"#);
-        assert_eq!((shown(&Value::Null), shown(&"x".into()), shown(&4.into())), ("–".into(), "x".into(), "4".into()));
     }
 }

@@ -4,17 +4,19 @@ use leptos::prelude::*;
 use understudy_types::{DriftAlert, DriftAlerts, DriftSummary};
 
 use super::address;
+use super::baselines::baselines;
 use crate::components::{Template, When, segments_of};
 use crate::format;
 use crate::parts::{Desk, Drawn};
 
-pub(crate) fn draw(desk: &Desk, all: bool, open: &str) -> Drawn {
+pub(crate) fn draw(desk: &Desk, all: bool, open: &str, since: &str) -> Drawn {
     let alerts = desk.backend.drift_alerts(!all);
     let head = head(&alerts.summary, all, open);
     let now_ms = desk.now_ms;
     let view = view! {
         {head}
         <AlertList alerts all open=open.to_owned() now_ms/>
+        {baselines(desk, all, since)}
     };
     Drawn::new("", view.into_any())
 }

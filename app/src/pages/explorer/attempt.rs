@@ -7,7 +7,7 @@ pub(super) fn attempt(detail: &EndpointDetail) -> AnyView {
     let target = target(detail);
     let body = detail.request.as_ref().and_then(|request| request.sample.as_ref());
     let text = body.and_then(|sample| serde_json::to_string_pretty(sample).ok());
-    let fields = text.is_some().then_some("content-type: application/json").unwrap_or_default();
+    let fields = if text.is_some() { "content-type: application/json" } else { "" };
     let body_field = text.map(|text| {
         view! { <label class="settings-wide">"Body" <textarea name="text" rows="5" spellcheck="false">{text}</textarea></label> }
     });

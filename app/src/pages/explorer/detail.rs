@@ -5,9 +5,11 @@ use understudy_types::{BodySchema, EndpointDetail, EndpointSummary, Parameter, R
 
 use super::attempt::attempt;
 use super::decide::{self, Wish, overriding};
-use super::habits::habits;
+use super::fidelity::fidelity;
+use super::habits::{habits, rules};
+use super::map::kin;
 use crate::address::encode;
-use crate::components::{BodyView, ShareBar, StatusMark, Template, When};
+use crate::components::{BodyView, ShareBar, Spreads, StatusMark, Template, When};
 use crate::format;
 use crate::parts::{Desk, Drawn};
 
@@ -19,7 +21,10 @@ pub(crate) async fn draw(desk: &Desk, id: &str, wish: &str) -> Drawn {
         {overriding(id, detail.overridden.as_ref(), &examples)}
         {decide::template(desk, &detail, Wish::read(wish).as_ref()).await}
     };
-    let view = view! { <Detail detail decisions=decisions.into_any() now_ms=desk.now_ms/> };
+    let spreads: Vec<Spreads> =
+        detail.responses.iter().map(|response| desk.backend.spreads(id, response.status)).collect();
+    let kin = kin(desk, &detail.summary);
+    let view = view! { <Detail detail decisions=decisions.into_any() spreads kin now_ms=desk.now_ms/> };
     Drawn::new(title, view.into_any())
 }
 
@@ -29,12 +34,24 @@ fn unknown() -> AnyView {
 }
 
 #[component]
-fn Detail(detail: EndpointDetail, decisions: AnyView, now_ms: u64) -> impl IntoView {
+fn Detail(
+    detail: EndpointDetail,
+    decisions: AnyView,
+    spreads: Vec<Spreads>,
+    kin: Option<AnyView>,
+    now_ms: u64,
+) -> impl IntoView {
     let (method, template) = (encode(&detail.summary.method), encode(&detail.summary.template));
     let traffic = format!("/admin/traffic?q=method:{method}%20path:{template}");
     let chaos = format!("/admin/chaos?method={method}&path={template}");
     let habits = habits(&detail.behaviour, &detail.summary.recent);
     let attempt = attempt(&detail);
+    let rules = rules(&detail.behaviour);
+    let fidelity = detail.fidelity.as_ref().map(fidelity);
+    let responses = detail.responses.into_iter().zip(spreads).enumerate();
+    let responses = responses
+        .map(|(place, (response, spreads))| view! { <Response response spreads is_open=place == 0/> })
+        .collect_view();
     view! {
         <Head summary=detail.summary now_ms/>
         {detail.named_by.map(|plugin| view! { <p class="named-by">"Template named by the plugin " <a href="/admin/plugins">{plugin}</a></p> })}
@@ -43,12 +60,15 @@ fn Detail(detail: EndpointDetail, decisions: AnyView, now_ms: u64) -> impl IntoV
             <a class="choice" href=chaos title="Faults on purpose, at this endpoint alone">"Break this"</a>
         </p>
         {habits}
+        {rules}
+        {kin}
+        {fidelity}
         {attempt}
         {decisions}
         {(!detail.parameters.is_empty()).then(|| view! { <Parameters parameters=detail.parameters/> })}
         {detail.request.map(|body| view! { <RequestBody body/> })}
         <h3>"Responses"</h3>
-        {detail.responses.into_iter().enumerate().map(|(place, response)| view! { <Response response is_open=place == 0/> }).collect_view()}
+        {responses}
     }
 }
 
@@ -111,13 +131,13 @@ fn RequestBody(body: BodySchema) -> impl IntoView {
 }
 
 #[component]
-fn Response(response: ResponseSchema, is_open: bool) -> impl IntoView {
+fn Response(response: ResponseSchema, spreads: Spreads, is_open: bool) -> impl IntoView {
     let times = format::times(response.count);
     view! {
         <details class="response" open=is_open>
             <summary><StatusMark status=response.status/>" "<span class="response-times">{times}</span></summary>
             {match response.body {
-                Some(body) => view! { <BodyView body/> }.into_any(),
+                Some(body) => view! { <BodyView body spreads/> }.into_any(),
                 None => view! { <p class="media-type">"No JSON body was seen."</p> }.into_any(),
             }}
         </details>

@@ -1,7 +1,7 @@
 //! How an endpoint behaves, in small pictures: who got which status, how long it took, when it was asked.
 
 use leptos::prelude::*;
-use understudy_types::{EndpointBehaviour, LatencyBucket, StatusBehaviour};
+use understudy_types::{AuthCarrier, EndpointBehaviour, LatencyBucket, Paging, StatusBehaviour};
 
 use crate::components::StatusMark;
 use crate::format;
@@ -89,6 +89,49 @@ fn requests(recent: &[u64], minutes: u64) -> Option<AnyView> {
     )
 }
 
+/// Who asks, how lists are read page by page, and what is said about keeping answers: what there is of it.
+pub(super) fn rules(behaviour: &EndpointBehaviour) -> Option<AnyView> {
+    let cache =
+        behaviour.statuses.iter().flat_map(|status| &status.cache_control).map(|each| each.value.clone()).next();
+    let etag = behaviour.statuses.iter().any(|status| status.etag_share > 0.5).then(|| "ETag".to_owned());
+    let keeping: Vec<String> = cache.into_iter().chain(etag).collect();
+    let facts = [
+        ("Credentials", behaviour.auth.iter().map(carrier).collect::<Vec<_>>().join("; ")),
+        ("Pages", behaviour.paging.as_ref().filter(|paging| is_paged(paging)).map(paging).unwrap_or_default()),
+        ("Caching", keeping.join("; ")),
+    ];
+    let fact = |(name, words): (&'static str, String)| view! { <div><dt>{name}</dt><dd>{words}</dd></div> };
+    let facts: Vec<_> = facts.into_iter().filter(|(_, words)| !words.is_empty()).map(fact).collect();
+    (!facts.is_empty()).then(|| view! { <dl class="facts">{facts}</dl> }.into_any())
+}
+
+fn carrier(carrier: &AuthCarrier) -> String {
+    let place = if carrier.place == "authorization" { "Authorization" } else { carrier.place.as_str() };
+    format!("{place} {} in {} of the requests", carrier.name, format::percent(carrier.share))
+}
+
+/// Members alone that are named like this prove nothing: a book has `pages` too.
+fn is_paged(paging: &Paging) -> bool {
+    !paging.parameters.is_empty() || paging.link_header
+}
+
+fn paging(paging: &Paging) -> String {
+    let mut words = Vec::new();
+    if !paging.parameters.is_empty() {
+        words.push(format!("chosen by {}", paging.parameters.join(", ")));
+    }
+    if !paging.items.is_empty() {
+        words.push(format!("items in {}", paging.items));
+    }
+    if !paging.members.is_empty() {
+        words.push(format!("told by {}", paging.members.join(", ")));
+    }
+    if paging.link_header {
+        words.push("a Link header leads on".into());
+    }
+    words.join("; ")
+}
+
 fn column(at: usize, height: f64, words: String) -> AnyView {
     let (x, y) = (at as f64 * COLUMN + 1.0, HEIGHT - height);
     view! {
@@ -127,7 +170,22 @@ pub(super) fn spark(recent: &[u64]) -> AnyView {
 
 #[cfg(test)]
 mod tests {
-    use super::minutes_words;
+    use super::*;
+
+    #[test]
+    fn rules_are_told_where_there_are_any() {
+        assert!(rules(&EndpointBehaviour::default()).is_none());
+        let auth = AuthCarrier { place: "authorization".into(), name: "bearer".into(), share: 0.97 };
+        assert_eq!(carrier(&auth), "Authorization bearer in 97 % of the requests");
+        let pages = Paging {
+            parameters: vec!["page".into(), "limit".into()],
+            items: "/items".into(),
+            members: Vec::new(),
+            link_header: true,
+        };
+        assert!(is_paged(&pages) && !is_paged(&Paging { parameters: Vec::new(), link_header: false, ..pages.clone() }));
+        assert_eq!(paging(&pages), "chosen by page, limit; items in /items; a Link header leads on");
+    }
 
     #[test]
     fn stretches_are_named_by_what_fits() {

@@ -1,7 +1,7 @@
 //! The list of endpoints, with a filter.
 
 use leptos::prelude::*;
-use understudy_types::{EndpointSummary, Mode, StatusCount, TemplateRule};
+use understudy_types::{EndpointSummary, Mode, Segment, StatusCount, TemplateRule};
 
 use super::address;
 use super::habits::spark;
@@ -23,10 +23,13 @@ pub(crate) fn draw(desk: &Desk, filter: &str, open: &str) -> Drawn {
     let fitting: Vec<_> = sorted(all).into_iter().filter(|endpoint| fits(endpoint, filter)).collect();
     let count = counted(fitting.len());
     let more = (fitting.len() > ROWS).then(|| format!("The first {ROWS} are shown: narrow the list to see others."));
+    let mut above: Vec<Segment> = Vec::new();
     let row = |endpoint: EndpointSummary| {
         let is_open = endpoint.id == open;
         let href = address(&endpoint.id, filter);
-        view! { <EndpointRow endpoint href is_open now_ms=desk.now_ms/> }
+        let shared = shared(&above, &endpoint.segments);
+        above.clone_from(&endpoint.segments);
+        view! { <EndpointRow endpoint href is_open shared now_ms=desk.now_ms/> }
     };
     let view = view! {
         <p class="explorer-count">{count}</p>
@@ -95,14 +98,14 @@ fn nothing_learned(desk: &Desk) -> AnyView {
 }
 
 #[component]
-fn EndpointRow(endpoint: EndpointSummary, href: String, is_open: bool, now_ms: u64) -> impl IntoView {
+fn EndpointRow(endpoint: EndpointSummary, href: String, is_open: bool, shared: usize, now_ms: u64) -> impl IntoView {
     let time = |ms: Option<f64>| ms.map_or("–".into(), format::milliseconds);
     view! {
         <tr class=if is_open { "row row-open" } else { "row" } data-key=endpoint.id>
             <td>
                 <a href=href class="endpoint-link" data-noscroll="" aria-current=is_open.then_some("page")>
                     <span class="method">{endpoint.method}</span>
-                    <Template segments=endpoint.segments/>
+                    <Template segments=endpoint.segments shared/>
                 </a>
                 {badges(endpoint.mode, endpoint.drift)}
             </td>
@@ -151,6 +154,11 @@ fn sorted(mut endpoints: Vec<EndpointSummary>) -> Vec<EndpointSummary> {
     endpoints
 }
 
+/// How far two templates go the same way: the list reads as a tree where that is dimmed.
+fn shared(above: &[Segment], below: &[Segment]) -> usize {
+    above.iter().zip(below).take_while(|(above, below)| above == below).count()
+}
+
 /// Every word of the filter has to be in the method or the path.
 fn fits(endpoint: &EndpointSummary, filter: &str) -> bool {
     let text = format!("{} {}", endpoint.method, endpoint.template).to_lowercase();
@@ -191,6 +199,14 @@ mod tests {
         for (filter, expected) in [("", true), ("get", true), ("users GET", true), ("post", false), ("{id}", true)] {
             assert_eq!(fits(&users, filter), expected, "{filter}");
         }
+    }
+
+    #[test]
+    fn what_is_shared_ends_at_the_first_difference() {
+        let segments = |text: &str| crate::components::segments_of(text);
+        assert_eq!(shared(&segments("/users/{id}/posts"), &segments("/users/{id}/likes")), 2);
+        assert_eq!(shared(&segments("/users"), &segments("/users")), 1);
+        assert_eq!(shared(&[], &segments("/users")), 0);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The entity map: collections as nodes, references as edges, found from traffic.
 
 use leptos::prelude::*;
-use understudy_types::{TwinCollection, TwinLink};
+use understudy_types::{EndpointSummary, Segment, TwinCollection, TwinLink};
 
 use crate::address::encode;
 use crate::format;
@@ -47,6 +47,29 @@ pub(super) fn map(desk: &Desk) -> Option<AnyView> {
         }
         .into_any(),
     )
+}
+
+/// What the rows behind an endpoint name, and what names them.
+pub(super) fn kin(desk: &Desk, endpoint: &EndpointSummary) -> Option<AnyView> {
+    let own = collection(&endpoint.segments)?;
+    let links: Vec<TwinLink> =
+        desk.backend.links().into_iter().filter(|link| link.from == own || link.to == own).collect();
+    let place = |name: &str| {
+        let href = format!("/admin/explorer?q={}", encode(name));
+        view! { <a href=href>{name.to_owned()}</a> }
+    };
+    let row = |link: &TwinLink| view! { <li>{place(&link.from)} " by " <code>{link.field.clone()}</code> " → " {place(&link.to)}</li> };
+    let rows = links.iter().map(row).collect::<Vec<_>>();
+    let list = || view! { <div class="kin"><h3>"Hangs together with"</h3><ul>{rows}</ul></div> }.into_any();
+    (!links.is_empty()).then(list)
+}
+
+/// The last literal segment is what the rows are called.
+fn collection(segments: &[Segment]) -> Option<&str> {
+    segments.iter().rev().find_map(|segment| match segment {
+        Segment::Literal(text) => Some(text.as_str()),
+        Segment::Parameter { .. } => None,
+    })
 }
 
 /// Two stand side by side, more on an ellipse that grows with them.

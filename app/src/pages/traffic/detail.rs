@@ -1,7 +1,7 @@
 //! One exchange: what was sent, what came back, how long it took and why this one answered.
 
 use leptos::prelude::*;
-use understudy_types::{ExchangeDetail, MessageDetail, MessageKind, Side, StreamMessage, TrafficRow};
+use understudy_types::{ExchangeDetail, Explained, MessageDetail, MessageKind, Side, StreamMessage, TrafficRow};
 
 use crate::address::encode;
 use crate::components::json::Why;
@@ -113,7 +113,7 @@ fn Actions(
 
 #[component]
 fn Message(title: &'static str, message: MessageDetail, why: Why) -> impl IntoView {
-    let legend = (!why.is_empty()).then(legend);
+    let legend = (!why.is_empty()).then(|| legend(&why));
     let headers = message.headers.clone();
     let count = headers.len();
     view! {
@@ -154,11 +154,22 @@ fn mock_form(id: String, status: u16, body: Option<String>) -> AnyView {
     .into_any()
 }
 
-/// How the lines under the twin's values are to be read.
-fn legend() -> AnyView {
+/// Explanations that are listed.
+const LISTED: usize = 200;
+
+/// How the lines under the twin's values are to be read, and the same for who cannot hover.
+fn legend(why: &Why) -> AnyView {
     let word = |kind: &'static str| view! { <span class=format!("why-value why-{kind}")>{kind}</span> " " };
+    let row = |(pointer, each): (&String, &Explained)| view! { <tr><th scope="row"><code>{pointer.clone()}</code></th><td>{each.words.clone()}</td></tr> };
+    let rows: Vec<_> = why.iter().take(LISTED).map(row).collect();
     view! {
         <p class="body-note why-legend">"Why this value? " {["copied", "remembered", "constant", "clock", "made"].map(word)} "– hover a value for its source."</p>
+        <details class="fields">
+            <summary>"All sources as a list"</summary>
+            <div class="table-scroll" tabindex="0" role="region" aria-label="Where each value came from">
+                <table class="rows field-table"><tbody>{rows}</tbody></table>
+            </div>
+        </details>
     }
     .into_any()
 }

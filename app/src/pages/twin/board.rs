@@ -1,6 +1,7 @@
 //! The collections, the rows of the open one, and what is kept.
 
 use leptos::prelude::*;
+use serde_json::{Map, Value};
 use understudy_types::{TwinCollection, TwinEntity, TwinSave};
 
 use crate::address::encode;
@@ -144,10 +145,10 @@ fn entity(collection: &str, entity: TwinEntity) -> AnyView {
         .iter()
         .map(|(field, to)| format!("{field} → {}", to.as_str().map_or_else(|| to.to_string(), str::to_owned)))
         .collect();
-    let shown = key.clone();
+    let (shown, glance) = (key.clone(), glance(&key, &fields));
     view! {
         <details class="response" data-key=key.clone()>
-            <summary><code>{shown}</code> {changed.then_some(" changed by the twin")}</summary>
+            <summary><code>{shown}</code> <span class="glance">{glance}</span> {changed.then_some(" changed by the twin")}</summary>
             {(!refs.is_empty()).then(|| view! { <p class="body-note">{refs.join(", ")}</p> })}
             {row_form(collection, &key, &text)}
         </details>
@@ -172,6 +173,25 @@ fn row_form(collection: &str, key: &str, text: &str) -> AnyView {
     .into_any()
 }
 
+/// Members that a row's line has room for, and letters of each.
+const GLANCED: usize = 3;
+const GLANCE_CHARS: usize = 32;
+
+/// What tells a row from others, beside its key: texts first.
+fn glance(key: &str, fields: &Map<String, Value>) -> String {
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let mut values: Vec<(bool, String)> =
+        fields.values().filter_map(|value| Some((!value.is_string(), text(value)?))).collect();
+    values.retain(|(_, text)| !text.is_empty() && text != key);
+    values.sort_by_key(|(is_number, _)| *is_number);
+    let cut = |text: String| text.chars().take(GLANCE_CHARS).collect::<String>();
+    values.into_iter().take(GLANCED).map(|(_, text)| cut(text)).collect::<Vec<_>>().join(" · ")
+}
+
 fn new_row(collection: &str) -> AnyView {
     view! {
         <details class="response">
@@ -189,7 +209,15 @@ fn new_row(collection: &str) -> AnyView {
 
 #[cfg(test)]
 mod tests {
-    use super::reset_words;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_row_is_told_by_its_texts_and_then_its_numbers() {
+        let fields = json!({"id": 7, "pages": 96, "title": "Dune", "price": null, "tags": ["a"], "language": "en"});
+        assert_eq!(glance("7", fields.as_object().unwrap()), "Dune · en · 96");
+    }
 
     #[test]
     fn a_reset_says_what_it_takes_back() {
