@@ -16,9 +16,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use understudy_types::{
-    Baselines, Changelog, DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, ExchangeDetail,
-    LatencyMode, Limit, Mode, Override, PluginInfo, Redaction, Spread, Status, TemplateMove, TemplateRule, TrafficRow,
-    TwinEntity, TwinExample, TwinLink, TwinSave, TwinSettings, TwinState, Webhook,
+    Baselines, Changelog, ChaosTouch, ChaosView, DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail,
+    ExchangeDetail, LatencyMode, Limit, Mode, Override, PluginInfo, Redaction, Spread, Status, TemplateMove,
+    TemplateRule, TrafficRow, TwinEntity, TwinExample, TwinLink, TwinSave, TwinSettings, TwinState, Webhook,
 };
 
 #[cfg(feature = "ssr")]
@@ -126,10 +126,32 @@ pub trait Backend: Send + Sync {
     /// The twin's score of 0 to 100, once shadow mode found one out.
     fn fidelity(&self) -> Option<f64>;
 
+    /// What is at work of faults on purpose, what could be, and how clients took it.
+    fn chaos(&self) -> ChaosView;
+
+    /// The endpoints that a rule concerns.
+    fn chaos_touches(&self, rule: &Value) -> Vec<ChaosTouch>;
+
+    fn change_chaos(&self, change: ChaosChange) -> Later<'_, Result<(), ErrorDetail>>;
+
     /// Where the app reaches the API through us, when that is another address than the dashboard's own.
     fn api_url(&self) -> Option<String> {
         None
     }
+}
+
+/// What somebody changes about faults on purpose. Rules, settings and experiments are as the admin API has them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ChaosChange {
+    Settings(Value),
+    Preset { name: String, path: Option<String> },
+    AddRule(Value),
+    ReplaceRule(u64, Value),
+    EnableRule(u64, bool),
+    RemoveRule(u64),
+    StartExperiment(Value),
+    RemoveExperiment(u64),
+    Halt,
 }
 
 /// What the server provides as Leptos context.

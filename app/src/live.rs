@@ -43,6 +43,8 @@ pub struct Pulse {
     pub counters: Counters,
     pub learner: Learned,
     pub drift: Revision,
+    #[serde(default)]
+    pub chaos: Revision,
     pub mode: String,
     pub upstream: Standing,
 }
@@ -67,7 +69,8 @@ impl Pulse {
     /// Whether the top bar has something else to say.
     #[cfg(feature = "hydrate")]
     fn stands_as(&self, other: &Self) -> bool {
-        (&self.mode, &self.upstream, &self.drift) == (&other.mode, &other.upstream, &other.drift)
+        (&self.mode, &self.upstream, &self.drift, &self.chaos)
+            == (&other.mode, &other.upstream, &other.drift, &other.chaos)
     }
 }
 

@@ -1,5 +1,7 @@
 //! One file per screen. What a screen shows comes in parts that the server draws (`parts`), but for what is live.
 
+#[cfg(feature = "ssr")]
+mod chaos;
 pub mod deck;
 pub mod docs;
 pub mod drift;
@@ -18,7 +20,7 @@ pub use docs::Docs;
 pub use drift::Drift;
 pub use explorer::Explorer;
 pub use lost::Lost;
-pub use single::{Plugins, Settings};
+pub use single::{Chaos, Plugins, Settings};
 pub use traffic::Traffic;
 pub use twin::Twin;
 
@@ -29,7 +31,7 @@ pub(crate) use server::draw;
 mod server {
     use leptos::prelude::*;
 
-    use super::{deck, docs, drift, explorer, plugins, settings, traffic, twin};
+    use super::{chaos, deck, docs, drift, explorer, plugins, settings, traffic, twin};
     use crate::parts::{Desk, Drawn, Part};
 
     /// Longer than any id, filter or name of ours.
@@ -48,6 +50,7 @@ mod server {
             Part::Twin { collection, after } => twin::board::draw(&desk, short(&collection)?, short(&after)?).await?,
             Part::Docs { source, version } => docs::board::draw(&desk, &source, &version),
             Part::Plugins => plugins::draw(&desk),
+            Part::Chaos => chaos::draw(&desk),
             Part::Settings => settings::draw(&desk),
             Part::Redacted { text } => settings::redacted(&desk, text)?,
             Part::Difference { twin, api } => traffic::difference::draw(&twin, &api),

@@ -133,6 +133,7 @@ pub(crate) mod tests {
             counters: Counters::default(),
             endpoints: 0,
             drift: understudy_types::DriftSummary::default(),
+            chaos: understudy_types::ChaosStatus::default(),
             uptime_seconds: 0,
             memory_bytes: None,
         }

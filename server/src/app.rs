@@ -15,6 +15,7 @@ use understudy_contract::twin::Journal;
 use understudy_plugin_host::{PluginHost, Watch};
 use understudy_policy::Limits;
 
+use crate::chaos::{self, Chaos};
 use crate::config::{Config, Mistake, Mistakes, TargetUrl};
 use crate::control;
 use crate::exchanges::Exchanges;
@@ -108,6 +109,7 @@ impl App {
         let (router, feed) = control::build(&handles, control_address);
         tasks.spawn(control::live::run(Arc::clone(&handles), feed, stopped.clone()));
         tasks.spawn(probe::run(Arc::clone(&handles), stopped.clone()));
+        tasks.spawn(chaos::run(Arc::clone(&handles), stopped.clone()));
         tasks.spawn(keep_twin(Arc::clone(&handles), stopped.clone()));
         tasks.spawn(webhooks::run(outgoing, stopped.clone()));
 
@@ -343,8 +345,10 @@ fn build(
     watchdog.set_judge(crate::plugins::judge_of(&plugins));
     let (webhooks, outgoing) = Webhooks::new(webhooks_of(&project.settings));
     redactor.set_names(parse(&project.settings, redact::SETTING));
+    let seed = seed(&config.project);
     let handles = Handles {
-        seed: seed(&config.project),
+        seed,
+        chaos: Chaos::new(&project.settings, seed),
         target,
         client,
         health: Health::new(Limits::default()),

@@ -1,6 +1,7 @@
 //! What is ours: the admin API, the live feed, the dashboard. Everything lies behind one guard.
 
 mod api;
+mod chaos;
 mod dashboard;
 mod drift;
 mod error;
@@ -84,6 +85,20 @@ pub fn build(handles: &Arc<Handles>, address: SocketAddr) -> (Router, Arc<Feed>)
         .route("/admin/outbox/replay", post(outbox::replay_all))
         .route("/admin/outbox/{id}", get(outbox::get).delete(outbox::drop_one))
         .route("/admin/outbox/{id}/replay", post(outbox::replay))
+        .route("/admin/chaos", get(chaos::view).put(chaos::change))
+        .route("/admin/chaos/halt", post(chaos::halt))
+        .route("/admin/chaos/rules", get(chaos::rules).post(chaos::add_rule))
+        .route(
+            "/admin/chaos/rules/{id}",
+            get(chaos::rule).put(chaos::replace_rule).patch(chaos::enable_rule).delete(chaos::remove_rule),
+        )
+        .route("/admin/chaos/preview", post(chaos::preview))
+        .route("/admin/chaos/presets", get(chaos::presets))
+        .route("/admin/chaos/presets/{name}", post(chaos::start_preset))
+        .route("/admin/chaos/experiments", get(chaos::experiments).post(chaos::start_experiment))
+        .route("/admin/chaos/experiments/{id}", get(chaos::experiment).delete(chaos::remove_experiment))
+        .route("/admin/chaos/report", get(chaos::report))
+        .route("/admin/chaos/clients", get(chaos::clients))
         .route("/admin/plugins", get(plugins::list))
         .route("/admin/plugins/reload", post(plugins::reload))
         .route("/admin/plugins/{id}", patch(plugins::change))

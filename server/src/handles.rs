@@ -14,6 +14,7 @@ use understudy_plugin_host::PluginHost;
 use understudy_policy::Mode;
 use understudy_types as types;
 
+use crate::chaos::Chaos;
 use crate::config::{Config, TargetUrl};
 use crate::exchanges::Exchanges;
 use crate::learner::Intake;
@@ -61,6 +62,8 @@ pub struct Handles {
     /// What the API does otherwise than it did.
     pub watchdog: Watch,
     pub plugins: Arc<PluginHost>,
+    /// Faults on purpose.
+    pub chaos: Chaos,
     /// Which plugin named the template of an endpoint, by its id.
     pub named_by: ArcSwap<BTreeMap<String, String>>,
     pub store: Store,
@@ -146,6 +149,7 @@ impl Handles {
             counters: self.stats.counters(),
             endpoints: snapshot.contract.endpoints().len() as u64,
             drift: self.watchdog.summary(),
+            chaos: self.chaos.status(),
             uptime_seconds: self.started.elapsed().as_secs(),
             memory_bytes: memory_bytes(),
         }

@@ -1,6 +1,7 @@
 //! The shell around the pure crates: sockets, files, threads, time. `ARCHITECTURE.md` beside this crate is the map.
 
 pub mod app;
+pub mod chaos;
 pub mod cli;
 pub mod config;
 pub mod control;

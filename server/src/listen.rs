@@ -4,6 +4,7 @@
 //! `axum::serve` sets no timer, so a client that never finishes its head would hold a connection for ever.
 
 mod guard;
+mod socket;
 mod stream;
 pub mod tls;
 mod workers;
@@ -28,12 +29,14 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
+use self::socket::Socket;
 use self::stream::{Stream, Switch};
 pub use self::workers::Workers;
 use crate::config::ListenLimits;
 use crate::handles::Handles;
 use crate::proxy;
 use crate::proxy::body::Body;
+use crate::proxy::chaos::Cut;
 use crate::proxy::headers::Peer;
 use crate::proxy::respond::error_response;
 use crate::proxy::upstream::Client;
@@ -157,6 +160,7 @@ async fn serve(
     stop: watch::Receiver<bool>,
 ) {
     let peer = Arc::new(Peer::new(address.ip(), site.tls.is_some()));
+    let socket = Socket::new(socket, Arc::clone(&peer));
     let timeout = site.handles.config.limits.head_timeout;
     match &site.tls {
         None => speak(socket, peer, (site, client), stop).await,
@@ -262,8 +266,8 @@ fn service(
 ) -> impl Service<
     Request<Incoming>,
     Response = Response<Body>,
-    Error = Infallible,
-    Future = impl Future<Output = Result<Response<Body>, Infallible>> + Send + 'static + use<>,
+    Error = Cut,
+    Future = impl Future<Output = Result<Response<Body>, Cut>> + Send + 'static + use<>,
 > + Send
 + 'static {
     service_fn(move |req| {
@@ -283,7 +287,8 @@ fn service(
             if let Some(switch) = switch {
                 switch.decide(response.status() == StatusCode::SWITCHING_PROTOCOLS);
             }
-            Ok(response)
+            // The connection ends over it.
+            if response.extensions().get::<Cut>().is_some() { Err(Cut) } else { Ok(response) }
         }
     })
 }

@@ -5,6 +5,7 @@
 
 pub mod body;
 pub mod capture;
+pub mod chaos;
 mod choice;
 pub mod exchange;
 pub mod headers;
@@ -61,7 +62,16 @@ pub async fn handle(
         Err(refusal) => return refusal.response(),
     };
 
-    // 2. Plugins may make it fail, answer it, or change its answer.
+    // 2. It may fail on purpose.
+    if handles.chaos.is_on() {
+        return Box::pin(chaos::handle(handles, peer, exchange, hop)).await;
+    }
+    go_on(handles, peer, exchange, hop).await
+}
+
+/// Answers what was not made to fail.
+async fn go_on(handles: Arc<Handles>, peer: Arc<Peer>, exchange: ExchangeContext, hop: Hop) -> Response<Body> {
+    // 3. Plugins may make it fail, answer it, or change its answer.
     if handles.plugins.is_on_the_way() {
         return Box::pin(plugins::handle(handles, peer, exchange, hop)).await;
     }
@@ -70,7 +80,7 @@ pub async fn handle(
 
 /// Answers what plugins leave to us.
 async fn answer(handles: Arc<Handles>, peer: Arc<Peer>, exchange: ExchangeContext, hop: Hop) -> Response<Body> {
-    // 3. Mode, people, the client itself and the breaker say who is asked. The snapshot is not held while we wait.
+    // 4. Mode, people, the client itself and the breaker say who is asked. The snapshot is not held while we wait.
     let choice = match Choice::make(&handles.snapshot.load(), &exchange) {
         Ok(choice) => choice,
         Err(refusal) => return refuse(&handles, exchange, &refusal),
@@ -80,7 +90,7 @@ async fn answer(handles: Arc<Handles>, peer: Arc<Peer>, exchange: ExchangeContex
     let knows = || handles.twin_knows(&exchange.method, &exchange.target);
     let decision = decide(choice.mode, failover, permit, knows);
 
-    // 4. Upstream answers, or fails before any of its answer has gone out; then the twin may still stand in.
+    // 5. Upstream answers, or fails before any of its answer has gone out; then the twin may still stand in.
     let (why, instead_of) = match decision {
         Decision::Twin(why) => (why, None),
         Decision::Forward => match forward(&handles, &exchange, &peer, &hop, permit).await {
@@ -100,7 +110,7 @@ async fn answer(handles: Arc<Handles>, peer: Arc<Peer>, exchange: ExchangeContex
         },
     };
 
-    // 5. The twin answers. Where it cannot, an answer of upstream's is better than none.
+    // 6. The twin answers. Where it cannot, an answer of upstream's is better than none.
     match (twin::answer(&handles, &exchange, &choice, why).await, instead_of) {
         (Ok((mut response, reason)), _) => {
             headers::rewrite(response.headers_mut(), &handles.config.fields, &handles.target, &hop.called);
@@ -143,6 +153,7 @@ fn begin(
             .then(|| Tap::new(incoming, &handles.budget, handles.config.limits.body_timeout)),
         collected: None,
         held: None,
+        fault: None,
     };
     Ok((exchange, hop))
 }

@@ -9,13 +9,14 @@ use crate::live::{Connection, Live};
 use crate::parts::Part;
 
 /// A page of the rail: its address, its name, its icon as an SVG path in a square of 16.
-pub(super) const PAGES: [(&str, &str, &str); 8] = [
+pub(super) const PAGES: [(&str, &str, &str); 9] = [
     ("/", "Deck", "M2 2h12v5H2zM2 9h5v5H2zM9 9h5v5H9z"),
     ("/admin/traffic", "Traffic", "M2 3h12v2H2zM2 7h8v2H2zM2 11h10v2H2z"),
     ("/admin/explorer", "Explorer", "M2 2h4v3H5v2h4V6h5v4H9V8.5H5V12h4v-1h5v4H9v-1.500H3.500V5H2z"),
     ("/admin/docs", "Docs", "M3 1h7l3 3v11H3zM5 6v1.500h6V6zM5 9v1.500h6V9z"),
     ("/admin/drift", "Drift", "M8 1l7 13H1zM7.250 6v4h1.500V6zM7.250 11v1.500h1.500V11z"),
     ("/admin/twin", "Twin", "M8 1l7 7l-7 7l-7-7zM8 4L4 8l4 4l4-4z"),
+    ("/admin/chaos", "Chaos", "M9 1L3 9h4l-1 6l7-9H8.500z"),
     ("/admin/plugins", "Plugins", "M5 1h2v3h2V1h2v3h2v4a4 4 0 0 1-4 4v3H7v-3a4 4 0 0 1-4-4V4h2z"),
     ("/admin/settings", "Settings", "M2 3h6v2H2zM10 3h4v2h-4zM2 7h2v2H2zM6 7h8v2H6zM2 11h8v2H2zM12 11h2v2h-2z"),
 ];

@@ -1,7 +1,7 @@
-//! What the top bar says of the server: the project, the mode, upstream, and drift.
+//! What the top bar says of the server: the project, the mode, upstream, drift, and faults on purpose.
 
 use leptos::prelude::*;
-use understudy_types::DriftSummary;
+use understudy_types::{ChaosStatus, DriftSummary};
 
 use super::{HealthDot, ModeSwitch};
 use crate::parts::{Desk, Drawn};
@@ -13,6 +13,7 @@ pub(crate) fn draw(desk: &Desk) -> Drawn {
         <ModeSwitch mode=status.mode/>
         <HealthDot upstream=status.upstream/>
         {drift_mark(status.drift)}
+        {chaos_banner(status.chaos)}
     };
     Drawn::new("", view.into_any())
 }
@@ -25,4 +26,19 @@ fn drift_mark(drift: DriftSummary) -> Option<AnyView> {
             .into_any()
     };
     is_any.then(mark)
+}
+
+/// On every page, so that faults on purpose are never mistaken for real ones nor left on.
+fn chaos_banner(chaos: ChaosStatus) -> Option<AnyView> {
+    let banner = || {
+        view! {
+            <div class="chaos-banner fault" role="status">
+                <a href="/admin/chaos" class="chaos-on">"Chaos is on"</a>
+                <span class="chaos-says" title=chaos.says.clone()>{chaos.says.clone()}</span>
+                <form method="post" action="/admin/fn/halt-chaos"><button type="submit" class="halt">"Halt"</button></form>
+            </div>
+        }
+        .into_any()
+    };
+    chaos.on.then(banner)
 }

@@ -3,12 +3,17 @@
 //! Only serde lives here, so that the same types build for `wasm32-unknown-unknown`. Times are Unix milliseconds,
 //! durations say their unit in their name.
 
+mod chaos;
 mod drift;
 mod filter;
 mod twin;
 
 use serde::{Deserialize, Serialize};
 
+pub use chaos::{
+    ChaosAfter, ChaosClient, ChaosExperiment, ChaosHabit, ChaosPreset, ChaosReport, ChaosRule, ChaosStatus, ChaosTouch,
+    ChaosView,
+};
 pub use drift::{
     BaselineVersion, Baselines, Changelog, DriftAlert, DriftAlerts, DriftChange, DriftFinding, DriftPoint, DriftSample,
     DriftStats, DriftStep, DriftSummary, Webhook,
@@ -61,6 +66,9 @@ pub struct Status {
     /// What the watchdog says.
     #[serde(default)]
     pub drift: DriftSummary,
+    /// Faults on purpose.
+    #[serde(default)]
+    pub chaos: ChaosStatus,
     pub uptime_seconds: u64,
     /// Resident memory of the process, when the platform tells it.
     pub memory_bytes: Option<u64>,
@@ -251,6 +259,8 @@ pub enum LiveMessage {
     },
     /// An alert of the watchdog was raised, or resolved itself.
     Drift { alert: Box<DriftAlert> },
+    /// Faults on purpose were switched on or off, or an experiment began or ended.
+    Chaos { says: String },
     /// This viewer was too slow: so many messages were not sent to it.
     Missed { messages: u64 },
 }

@@ -56,6 +56,7 @@ pub use merge_patch::merge_patch;
 pub use nearest::Nearest;
 pub use rehearse::{Kind, Mismatch, Score, rehearse};
 pub use told::answer;
+pub use value::shifted_time;
 pub use wish::{Granted, Wish, answer_as};
 pub use world::State;
 

@@ -18,16 +18,16 @@ use serde_json::{Map, Value};
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
-use understudy_app::backend::{Backend, Later, SettingsView, SharedBackend};
+use understudy_app::backend::{Backend, ChaosChange, Later, SettingsView, SharedBackend};
 use understudy_app::{App, shell};
 use understudy_types::{
-    Baselines, Changelog, DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail, ExchangeDetail, Mode,
-    Override, PluginInfo, Redaction, Spread, Status, TemplateMove, TemplateRule, TrafficRow, TwinEntity, TwinExample,
-    TwinLink, TwinSave, TwinSettings, TwinState, Webhook,
+    Baselines, Changelog, ChaosTouch, ChaosView, DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail,
+    ExchangeDetail, Mode, Override, PluginInfo, Redaction, Spread, Status, TemplateMove, TemplateRule, TrafficRow,
+    TwinEntity, TwinExample, TwinLink, TwinSave, TwinSettings, TwinState, Webhook,
 };
 
 use super::error::{ApiError, unknown_path};
-use super::settings;
+use super::{chaos, settings};
 use crate::handles::Handles;
 use crate::listen::accepts_page;
 
@@ -46,7 +46,7 @@ const FILE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
     base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
 /// Pages whose address is also one of the admin API.
-const SHARED: [&str; 2] = ["/admin/plugins", "/admin/traffic"];
+const SHARED: [&str; 3] = ["/admin/chaos", "/admin/plugins", "/admin/traffic"];
 
 /// Gives browsers that navigate the page and everybody else the data, where both have the same address.
 pub(super) async fn page_or_data(State(pages): State<Router>, req: Request, next: Next) -> Response {
@@ -331,6 +331,18 @@ impl Backend for Deck {
 
     fn fidelity(&self) -> Option<f64> {
         super::fidelity::of(&self.0).score
+    }
+
+    fn chaos(&self) -> ChaosView {
+        self.0.chaos.view()
+    }
+
+    fn chaos_touches(&self, rule: &Value) -> Vec<ChaosTouch> {
+        chaos::preview_of(&self.0, rule.clone()).unwrap_or_default()
+    }
+
+    fn change_chaos(&self, change: ChaosChange) -> Later<'_, Result<(), ErrorDetail>> {
+        Box::pin(async move { chaos::apply(&self.0, change).await.map_err(|error| error.detail()) })
     }
 
     /// Under one address the page's own is right, in the words of whoever opened it.

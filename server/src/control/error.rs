@@ -4,8 +4,10 @@ use axum::Json;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use understudy_policy::chaos::Wrong;
 use understudy_types::{ErrorBody, ErrorDetail};
 
+use crate::chaos::ChaosError;
 use crate::learner::edit::EditError;
 use crate::learner::import::DocumentError;
 use crate::outbox::ReplayError;
@@ -57,6 +59,10 @@ pub(super) enum ApiError {
     #[error("a token is needed: send it as `Authorization: Bearer …`, or open the dashboard once with `?token=…`")]
     NoToken,
     #[error("{0}")]
+    Chaos(#[from] ChaosError),
+    #[error("{} is {given}: {error}", if field == "." { "the body" } else { field })]
+    Misplaced { field: String, given: Value, error: String },
+    #[error("{0}")]
     Switch(#[from] SwitchError),
     #[error("{0}")]
     Replay(#[from] ReplayError),
@@ -73,8 +79,14 @@ impl ApiError {
             | Self::UnknownVersion(_)
             | Self::UnknownExchange(_)
             | Self::UnknownCollection(_)
+            | Self::Chaos(
+                ChaosError::UnknownRule(_) | ChaosError::UnknownPreset(_) | ChaosError::UnknownExperiment(_),
+            )
             | Self::Switch(SwitchError::Unknown(_))
             | Self::Load(LoadError::Unknown(_)) => StatusCode::NOT_FOUND,
+            Self::Chaos(ChaosError::Wrong(_)) | Self::Misplaced { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Chaos(ChaosError::Running(_)) => StatusCode::CONFLICT,
+            Self::Chaos(ChaosError::Store(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NotThat { .. } | Self::Unfit { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Document(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Load(_) | Self::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -101,6 +113,12 @@ impl ApiError {
             Self::UnknownEndpoint(_) => "unknown_endpoint",
             Self::UnknownAlert(_) => "unknown_alert",
             Self::UnknownVersion(_) => "unknown_version",
+            Self::Chaos(ChaosError::Wrong(_)) | Self::Misplaced { .. } => "bad_chaos",
+            Self::Chaos(ChaosError::UnknownRule(_)) => "unknown_rule",
+            Self::Chaos(ChaosError::UnknownPreset(_)) => "unknown_preset",
+            Self::Chaos(ChaosError::UnknownExperiment(_)) => "unknown_experiment",
+            Self::Chaos(ChaosError::Running(_)) => "experiment_running",
+            Self::Chaos(ChaosError::Store(_)) => "store_failed",
             Self::Switch(SwitchError::Unknown(_)) => "unknown_plugin",
             Self::UnknownExchange(_) => "unknown_exchange",
             Self::NotJson(_) => "not_json",
@@ -134,6 +152,16 @@ impl ApiError {
             Self::Replay(ReplayError::Needs { id, needs }) => json!({ "id": id, "needs": needs }),
             Self::Replay(ReplayError::MayBeProcessed { id }) => json!({ "id": id }),
             Self::Unfit { name, given, expected } => json!({ "name": name, "given": given, "expected": expected }),
+            Self::Misplaced { field, given, error } => {
+                // The reader's own words say what may stand there.
+                let expected = error.split_once("expected ").map_or(error.as_str(), |(_, expected)| expected);
+                json!([{ "field": field, "given": given, "expected": expected }])
+            }
+            Self::Chaos(ChaosError::Wrong(mistakes)) => {
+                let one =
+                    |wrong: &Wrong| json!({ "field": wrong.field, "given": wrong.given, "expected": wrong.expected });
+                mistakes.iter().map(one).collect()
+            }
             _ => Value::Null,
         }
     }

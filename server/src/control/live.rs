@@ -49,11 +49,15 @@ pub async fn run(handles: Arc<Handles>, feed: Arc<Feed>, mut stopped: watch::Rec
         }
         let (rows, skipped) = handles.traffic.take_fresh();
         let alerts = handles.watchdog.take_news();
+        let chaos = handles.chaos.take_news();
         if feed.ticks.receiver_count() == 0 {
             continue;
         }
         for alert in alerts {
             let _ = feed.ticks.send(text(&LiveMessage::Drift { alert: Box::new(alert) }));
+        }
+        for says in chaos {
+            let _ = feed.ticks.send(text(&LiveMessage::Chaos { says }));
         }
         let status = handles.status();
         let seen = without_clock(&status);

@@ -82,6 +82,7 @@ fn observed(handles: &Handles, exchange: Exchange) -> Option<Observed> {
         response_body: captured(response.body),
         source: Source::Upstream,
         reason: if declared { AS_DECLARED.into() } else { "imported".into() },
+        fault: None,
     })
 }
 

@@ -276,6 +276,7 @@ fn prepare(handles: &Handles, parcel: Parcel) -> Item {
         reason: parcel.reason.clone().into_owned(),
     };
     let is_declared = parcel.reason == import::AS_DECLARED;
+    let fault = parcel.fault.clone();
     let mut exchange = convert::exchange(parcel);
     if !is_declared {
         // The mark is ours to make.
@@ -286,6 +287,7 @@ fn prepare(handles: &Handles, parcel: Parcel) -> Item {
         handles.exchanges.push(&exchange);
     }
     row.target.clone_from(&exchange.request.target);
+    handles.chaos.observe(&row, &exchange, fault.as_deref());
     if learnable { Item::Learn(Box::new(exchange), row) } else { Item::Show(row) }
 }
 

@@ -4,6 +4,7 @@
 //! to spare; thousands of them in a queue would keep many times their own size alive.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, StatusCode};
@@ -11,6 +12,7 @@ use understudy_contract::Headers;
 use understudy_types::Source;
 
 use crate::proxy::body::Captured;
+use crate::proxy::chaos::Mark;
 use crate::proxy::exchange::Observed;
 
 /// An [`Observed`] exchange. It is not redacted either.
@@ -27,6 +29,7 @@ pub struct Parcel {
     pub response_bytes: u64,
     pub source: Source,
     pub reason: Cow<'static, str>,
+    pub fault: Option<Arc<Mark>>,
 }
 
 /// Header fields and what was kept of the body.
@@ -54,6 +57,7 @@ impl Parcel {
             response_bytes: observed.response_bytes,
             source: observed.source,
             reason: observed.reason,
+            fault: observed.fault,
         }
     }
 

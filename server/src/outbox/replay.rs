@@ -369,6 +369,7 @@ fn offer(handles: &Handles, entry: &Entry, answer: &Answer) {
         response_bytes: answer.body.len() as u64,
         source: Source::Upstream,
         reason: Cow::Borrowed(REASON),
+        fault: None,
     };
     handles.stats.count(&observed);
     handles.intake.offer(Box::new(observed));

@@ -11,6 +11,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::capture::{Budget, Held};
+use super::chaos::Faulted;
 use super::exchange::Recording;
 use super::overhear::Events;
 use super::patience::Patience;
@@ -424,6 +425,8 @@ pub enum Body {
     Control(axum::body::Body),
     /// What was read of a body already, and the rest of it.
     Resumed(VecDeque<Result<Bytes, BoxError>>, Box<Body>),
+    /// Slowed down or cut on purpose.
+    Faulted(Box<Faulted>),
 }
 
 impl Body {
@@ -460,6 +463,7 @@ impl HttpBody for Body {
                 Some(data) => Poll::Ready(Some(data.map(Frame::data))),
                 None => Pin::new(rest.as_mut()).poll_frame(cx),
             },
+            Self::Faulted(body) => Pin::new(body.as_mut()).poll_frame(cx),
             Self::Control(body) => {
                 Pin::new(body).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(Into::into)))
             }
@@ -471,6 +475,7 @@ impl HttpBody for Body {
             Self::Upstream(tee) => tee.is_end_stream(),
             Self::Whole(bytes) => bytes.is_none(),
             Self::Control(body) => body.is_end_stream(),
+            Self::Faulted(body) => body.is_end_stream(),
             Self::Resumed(read, rest) => read.is_empty() && rest.is_end_stream(),
         }
     }
@@ -480,6 +485,7 @@ impl HttpBody for Body {
             Self::Upstream(tee) => tee.size_hint(),
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Self::Control(body) => body.size_hint(),
+            Self::Faulted(body) => body.size_hint(),
             Self::Resumed(read, rest) => {
                 let read: usize = read.iter().flatten().map(Bytes::len).sum();
                 let hint = rest.size_hint();

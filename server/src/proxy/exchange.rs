@@ -11,6 +11,7 @@ use understudy_types::Source;
 
 use super::body::{Captured, Tap};
 use super::capture::Budget;
+use super::chaos::Mark;
 use crate::handles::Handles;
 
 /// One exchange as it was seen, before redaction: it must not leave the process, nor be logged.
@@ -31,6 +32,8 @@ pub struct Observed {
     pub response_bytes: u64,
     pub source: Source,
     pub reason: Cow<'static, str>,
+    /// What was wrong with it on purpose.
+    pub fault: Option<Arc<Mark>>,
 }
 
 impl std::fmt::Debug for Observed {
@@ -53,6 +56,8 @@ pub struct ExchangeContext {
     pub collected: Option<Bytes>,
     /// Plugins may still have a say in what the record tells.
     pub held: Option<Arc<Held>>,
+    /// What goes wrong with it on purpose.
+    pub fault: Option<Arc<Mark>>,
 }
 
 impl ExchangeContext {
@@ -65,6 +70,12 @@ impl ExchangeContext {
         source: Source,
         reason: impl Into<Cow<'static, str>>,
     ) -> Recording {
+        let reason = reason.into();
+        let (source, reason) = match &self.fault {
+            // A refusal of our own stays one.
+            Some(mark) if source != Source::None => (Source::Fault, mark.reason(&reason).into()),
+            _ => (source, reason),
+        };
         let observed = Observed {
             id: self.id,
             received_at_ms: self.received_at_ms,
@@ -79,7 +90,8 @@ impl ExchangeContext {
             response_body: Captured::default(),
             response_bytes: 0,
             source,
-            reason: reason.into(),
+            reason,
+            fault: self.fault,
         };
         Recording {
             handles: Arc::clone(handles),

@@ -3,6 +3,7 @@
 mod rewrite;
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::Authority;
@@ -31,13 +32,31 @@ pub struct Peer {
     pub is_https: bool,
     /// The element for `Forwarded`, for the first `Host` that came: seldom does a connection carry two.
     forwarded: OnceLock<(Option<HeaderValue>, HeaderValue)>,
+    /// Set when the connection has to end with a reset, for a fault on purpose.
+    reset: AtomicBool,
 }
 
 impl Peer {
     #[must_use]
     pub fn new(address: std::net::IpAddr, is_https: bool) -> Self {
         let address = address.to_canonical().to_string().parse().expect("an IP address is visible ASCII");
-        Self { address, is_https, forwarded: OnceLock::new() }
+        Self { address, is_https, forwarded: OnceLock::new(), reset: AtomicBool::new(false) }
+    }
+
+    /// The client's address in words.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.address.to_str().unwrap_or_default()
+    }
+
+    /// From now on the end of the connection is a reset.
+    pub fn end_with_reset(&self) {
+        self.reset.store(true, Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn ends_with_reset(&self) -> bool {
+        self.reset.load(Ordering::Relaxed)
     }
 
     fn scheme(&self) -> &'static str {

@@ -164,7 +164,7 @@ async fn amend(
         return response;
     }
     let (parts, body) = response.into_parts();
-    let body = match gather(body).await {
+    let body = match gather(body, BODY_BYTES).await {
         Ok(body) => body,
         Err(passing) => return Response::from_parts(parts, passing),
     };
@@ -196,7 +196,7 @@ fn can_be_handed(response: &Response<Body>) -> bool {
 }
 
 /// The whole body, or, when it is too long or breaks off, a body that goes on with what was read.
-async fn gather(mut body: Body) -> Result<Bytes, Body> {
+pub(super) async fn gather(mut body: Body, cap: usize) -> Result<Bytes, Body> {
     let (mut frames, mut bytes) = (VecDeque::new(), 0);
     while let Some(frame) = body.frame().await {
         match frame.map(http_body::Frame::into_data) {
@@ -211,7 +211,7 @@ async fn gather(mut body: Body) -> Result<Bytes, Body> {
                 return Err(Body::Resumed(frames, Box::new(body)));
             }
         }
-        if bytes > BODY_BYTES {
+        if bytes > cap {
             return Err(Body::Resumed(frames, Box::new(body)));
         }
     }

@@ -7,6 +7,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 use understudy_policy::BadPreference;
+use understudy_policy::chaos::AskedError;
 use understudy_types::{ErrorBody, ErrorDetail, Source};
 
 use super::body::{Body, CollectError};
@@ -18,6 +19,9 @@ pub const SOURCE: HeaderName = HeaderName::from_static("x-understudy-source");
 pub const REASON: HeaderName = HeaderName::from_static("x-understudy-reason");
 /// How far a twin's answer can be relied on, 0 to 1.
 pub const CONFIDENCE: HeaderName = HeaderName::from_static("x-understudy-confidence");
+/// The ids of the faults that struck, by which they can be had again, and of the rules that they came from.
+pub const FAULT: HeaderName = HeaderName::from_static("x-understudy-fault");
+pub const FAULT_RULE: HeaderName = HeaderName::from_static("x-understudy-fault-rule");
 
 /// Says who answered and why. An upstream that is itself an Understudy does not speak for us.
 pub fn label(headers: &mut HeaderMap, source: Source, reason: &str) {
@@ -66,6 +70,8 @@ pub enum Refusal {
     #[error("{0}")]
     Preference(#[from] BadPreference),
     #[error("{0}")]
+    Fault(#[from] AskedError),
+    #[error("{0}")]
     Body(#[from] CollectError),
     #[error("CONNECT asks for a tunnel, and this is a reverse proxy")]
     Connect,
@@ -80,7 +86,9 @@ impl Refusal {
             Self::Upstream(_) | Self::NoStandIn(..) => StatusCode::BAD_GATEWAY,
             Self::Twin(_) => StatusCode::NOT_IMPLEMENTED,
             Self::Body(CollectError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Body(CollectError::Broken(_)) | Self::Target(_) | Self::Preference(_) => StatusCode::BAD_REQUEST,
+            Self::Body(CollectError::Broken(_)) | Self::Target(_) | Self::Preference(_) | Self::Fault(_) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Body(CollectError::Silent) => StatusCode::REQUEST_TIMEOUT,
             Self::Connect => StatusCode::METHOD_NOT_ALLOWED,
         }
@@ -99,6 +107,7 @@ impl Refusal {
             Self::Body(CollectError::Broken(_)) => "body_broken",
             Self::Body(CollectError::Silent) => "body_timeout",
             Self::Preference(_) => "bad_preference",
+            Self::Fault(_) => "bad_fault",
             Self::Connect => "connect_refused",
             Self::Target(_) => "bad_target",
         }
@@ -119,6 +128,7 @@ impl Refusal {
                 }
             },
             Self::Preference(bad) => json!({ "preference": bad.name, "given": bad.given, "expected": bad.expected }),
+            Self::Fault(bad) => json!({ "given": bad.given, "expected": bad.expected }),
             _ => Value::Null,
         }
     }

@@ -56,9 +56,13 @@ fn load_rules(connection: &Connection) -> Result<Rules, OpenError> {
 /// A person's decision must outlast a power cut, unlike the last moments of traffic.
 pub(super) fn set_rules(connection: &Connection, rules: &Rules) -> Result<(), StoreError> {
     let stored = StoredRules { next_id: rules.next_id(), rules: rules.iter().cloned().collect() };
-    let json = serde_json::to_string(&stored)?;
+    set_setting(connection, "rules", &serde_json::to_string(&stored)?)
+}
+
+/// As a setting.
+pub(super) fn set_setting(connection: &Connection, key: &str, value: &str) -> Result<(), StoreError> {
     connection.pragma_update(None, "synchronous", "full")?;
-    let written = connection.execute("INSERT OR REPLACE INTO setting (key, value) VALUES ('rules', ?)", [json]);
+    let written = connection.execute("INSERT OR REPLACE INTO setting (key, value) VALUES (?, ?)", [key, value]);
     connection.pragma_update(None, "synchronous", "normal")?;
     written?;
     Ok(())

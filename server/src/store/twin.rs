@@ -26,7 +26,7 @@ pub(super) enum Request {
 impl Request {
     pub(super) fn serve(self, connection: &Connection) {
         match self {
-            Self::SetSetting(key, value, done) => drop(done.send(set(connection, key, &value))),
+            Self::SetSetting(key, value, done) => drop(done.send(super::rows::set_setting(connection, key, &value))),
             Self::Save { name, at_ms, bytes, done } => drop(done.send(save(connection, &name, at_ms, &bytes))),
             Self::Load(name, done) => drop(done.send(load(connection, &name).map_err(StoreError::from))),
             Self::Remove(name, done) => drop(done.send(remove(connection, &name))),
@@ -82,11 +82,6 @@ pub(super) fn settings(connection: &Connection) -> Result<BTreeMap<String, Strin
 
 pub(super) fn current(connection: &Connection) -> Result<Option<Vec<u8>>, OpenError> {
     Ok(load(connection, CURRENT)?)
-}
-
-fn set(connection: &Connection, key: &str, value: &str) -> Result<(), StoreError> {
-    connection.execute("INSERT OR REPLACE INTO setting (key, value) VALUES (?, ?)", [key, value])?;
-    Ok(())
 }
 
 fn save(connection: &Connection, name: &str, at_ms: u64, bytes: &[u8]) -> Result<(), StoreError> {

@@ -212,6 +212,17 @@ pub(super) fn read_time(value: &Value) -> Option<(TimeForm, i64)> {
     }
 }
 
+/// The same point in time so many seconds later, written as it was. `None` for what is no time in words: RFC 3339 in UTC, or as
+/// in HTTP header fields.
+#[must_use]
+pub fn shifted_time(text: &str, seconds: i64) -> Option<String> {
+    let (form, millis) = read_rfc3339(text).or_else(|| read_http(text))?;
+    match write_time(form, millis.checked_add(seconds.checked_mul(1000)?)?) {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
+}
+
 fn read_rfc3339(text: &str) -> Option<(TimeForm, i64)> {
     let bytes = text.as_bytes();
     if bytes.len() < 10 || bytes[4] != b'-' || bytes[7] != b'-' {

@@ -95,6 +95,12 @@ impl Active {
         self.rules.is_empty()
     }
 
+    /// Whether a rule wants answers to be kept for later.
+    #[must_use]
+    pub fn wants_answers_kept(&self) -> bool {
+        self.rules.iter().any(|working| working.rule.faults.contains(&Fault::Stale))
+    }
+
     /// How many requests a rule concerned, and how many it struck.
     #[must_use]
     pub fn counts(&self, rule: u64) -> (u64, u64) {

@@ -132,6 +132,12 @@ impl Tally {
         self.follower.see(seen);
     }
 
+    /// Requests that were struck so far.
+    #[must_use]
+    pub const fn report_touched(&self) -> u64 {
+        self.touched
+    }
+
     pub fn expire(&mut self, now_ms: u64) {
         self.follower.expire(now_ms);
     }

@@ -77,9 +77,49 @@ pub struct Plan {
 const PIECE_MS: u64 = 50;
 
 impl Plan {
+    /// What a request asked for itself.
+    #[must_use]
+    pub fn asked(faults: &[Fault], id: FaultId) -> Self {
+        let mut plan = Self::default();
+        for (place, fault) in faults.iter().enumerate() {
+            plan.add(fault, id.draw(), place);
+        }
+        plan.hits.push(Hit { id, kinds: faults.iter().map(Fault::kind).collect() });
+        plan
+    }
+
+    /// The client gets nothing that it could use: a reason to try again.
+    #[must_use]
+    pub fn fails(&self) -> bool {
+        let breaks = |edit: &Edit| matches!(edit.fault, Fault::Truncate { .. } | Fault::Corrupt);
+        self.cut.is_some()
+            || self.edits.iter().any(breaks)
+            || match &self.end {
+                Some(End::Abort(abort)) => abort.status >= 500 || matches!(abort.status, 408 | 425 | 429),
+                Some(End::Hang | End::Reset | End::Close) => true,
+                None => false,
+            }
+    }
+
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.hits.is_empty()
+    }
+
+    /// There is no earlier answer that could be given once more.
+    pub fn forget_stale(&mut self) {
+        if !std::mem::take(&mut self.stale) {
+            return;
+        }
+        for hit in &mut self.hits {
+            hit.kinds.retain(|kind| *kind != "stale");
+        }
+        self.hits.retain(|hit| !hit.kinds.is_empty());
+    }
+
+    /// Nothing goes wrong any more; what struck so far stays known.
+    pub fn forgive(&mut self) {
+        *self = Self { hits: std::mem::take(&mut self.hits), ..Self::default() };
     }
 
     /// The kinds of all faults, in order.

@@ -31,6 +31,12 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// The same rule under another id.
+    #[must_use]
+    pub fn with_id(&self, id: u64) -> Self {
+        Self { id, ..self.clone() }
+    }
+
     /// A rule that always makes this happen to everyone.
     #[must_use]
     pub fn of(fault: Fault) -> Self {
