@@ -111,7 +111,7 @@ impl App {
         tasks.spawn(probe::run(Arc::clone(&handles), stopped.clone()));
         tasks.spawn(chaos::run(Arc::clone(&handles), stopped.clone()));
         tasks.spawn(keep_twin(Arc::clone(&handles), stopped.clone()));
-        tasks.spawn(webhooks::run(outgoing, stopped.clone()));
+        tasks.spawn(webhooks::run(outgoing, handles.client.careful_tls(), stopped.clone()));
 
         let (workers, threads) = Workers::start(&handles.client).map_err(|error| {
             Mistakes(vec![Mistake::new(

@@ -19,7 +19,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use support::{DEADLINE, Server, TestBody, header, whole};
 use tempfile::TempDir;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio::task::JoinSet;
@@ -225,6 +225,35 @@ async fn an_https_api_is_believed_when_its_certificate_is() {
     let careless = server(&[https(address), ("UPSTREAM_INSECURE", "on".into())]).await;
     assert_eq!(careless.get("/a").await.status(), 200);
     careless.stop().await;
+}
+
+#[tokio::test]
+async fn a_webhook_is_told_over_tls_when_its_certificate_is_believed() {
+    let certificates = Certificates::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let hook = format!("https://localhost:{}/hook", listener.local_addr().unwrap().port());
+    let acceptor = tokio_rustls::TlsAcceptor::from(certificates.server(&[b"http/1.1"]));
+    let believed = ("UPSTREAM_CA_FILE", certificates.text("ca.pem"));
+    // That anybody may pass for the API does not mean that anybody may hear of its alerts.
+    for (setting, is_told) in [(Some(believed), true), (None, false), (Some(("UPSTREAM_INSECURE", "on".into())), false)]
+    {
+        let settings: Vec<_> = [https("127.0.0.1:9".parse().unwrap())].into_iter().chain(setting).collect();
+        let server = server(&settings).await;
+        let hooks = serde_json::json!([{ "url": hook }]);
+        let set = server.client.put(server.url("/admin/webhooks")).json(&hooks).send().await.unwrap();
+        assert_eq!(set.status(), 200);
+        server.client.post(server.url("/admin/webhooks/test")).send().await.unwrap();
+        let (socket, _) = tokio::time::timeout(DEADLINE, listener.accept()).await.unwrap().unwrap();
+        match tokio::time::timeout(DEADLINE, acceptor.accept(socket)).await.unwrap() {
+            Ok(stream) => {
+                assert!(is_told, "{settings:?}");
+                let mut lines = BufReader::new(stream).lines();
+                assert_eq!(lines.next_line().await.unwrap().unwrap(), "POST /hook HTTP/1.1");
+            }
+            Err(error) => assert!(!is_told, "{settings:?}: {error}"),
+        }
+        server.stop().await;
+    }
 }
 
 #[tokio::test]

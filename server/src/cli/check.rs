@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use reqwest::Method;
+use http::Method;
 use serde_json::Value;
 use understudy_contract::drift::compare::{self, Change};
 use understudy_types::{DriftAlert, DriftAlerts, Status};

@@ -35,6 +35,7 @@ pub struct Client {
     /// HTTP/2 is not asked for, but taken for granted.
     only_http2: bool,
     pool: Arc<Pool>,
+    careful: Arc<ClientConfig>,
 }
 
 /// Whether a request may go over a connection that was kept.
@@ -47,7 +48,8 @@ pub enum Over {
 impl Client {
     /// Reads the certificates it needs. `keeps_host`: upstream gets to see the client's `Host`.
     pub fn new(config: &UpstreamConfig, target: &TargetUrl, keeps_host: bool) -> Result<Self, Mistake> {
-        let tls = tls::client_config(config)?;
+        let careful = Arc::new(tls::careful(config)?);
+        let tls = if config.insecure { tls::careless() } else { (*careful).clone() };
         let speaks_http2 = match config.http {
             UpstreamHttp::One => false,
             // A kept `Host` and HTTP/2 exclude each other, and the name matters more to the API.
@@ -59,7 +61,14 @@ impl Client {
             http2: speaks_http2.then(|| connector(tls, config, true)),
             only_http2: config.http == UpstreamHttp::Two,
             pool: Arc::default(),
+            careful,
         })
+    }
+
+    /// Believes whom this machine and `UPSTREAM_CA_FILE` believe, whatever is said of the API: for messages to others.
+    #[must_use]
+    pub fn careful_tls(&self) -> ClientConfig {
+        (*self.careful).clone()
     }
 
     /// The same with connections of its own, so that threads do not meet over them.

@@ -5,6 +5,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http::{Request, StatusCode, Uri};
+use http_body_util::Full;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::ClientConfig;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -27,6 +35,8 @@ pub const SETTING: &str = "webhooks";
 const SIGNATURE: &str = "x-understudy-signature";
 const TIMESTAMP: &str = "x-understudy-timestamp";
 const EVENT: &str = "x-understudy-event";
+
+type Client = legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// Where alerts are offered and receivers are set.
 #[derive(Debug)]
@@ -123,13 +133,10 @@ fn slack(alert: &DriftAlert) -> Value {
 }
 
 /// Sends until the server stops. What waits then is lost; the alert itself is stored.
-pub async fn run(Outgoing(mut waiting): Outgoing, mut stopped: watch::Receiver<bool>) {
-    // Nobody but the configured address hears of it: no redirect, no proxy.
-    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT);
-    let client = match client.build() {
-        Ok(client) => client,
-        Err(error) => return tracing::error!(%error, "make a client for webhooks"),
-    };
+pub async fn run(Outgoing(mut waiting): Outgoing, tls: ClientConfig, mut stopped: watch::Receiver<bool>) {
+    // Nobody but the configured address hears of it: this client follows no redirect and knows no proxy.
+    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+    let client: Client = legacy::Client::builder(TokioExecutor::new()).build(connector);
     let mut sending = JoinSet::new();
     loop {
         tokio::select! {
@@ -143,14 +150,14 @@ pub async fn run(Outgoing(mut waiting): Outgoing, mut stopped: watch::Receiver<b
     }
 }
 
-async fn deliver(client: reqwest::Client, message: Message) {
+async fn deliver(client: Client, message: Message) {
     let mut waits = RETRIES.iter();
     loop {
-        let problem = match send(&client, &message).await {
-            Ok(status) if status.is_success() => return,
-            Ok(status) => format!("it answered {status}"),
-            // The error names the address, which may hold a secret.
-            Err(error) => error.without_url().to_string(),
+        let problem = match tokio::time::timeout(TIMEOUT, send(&client, &message)).await {
+            Ok(Ok(status)) if status.is_success() => return,
+            Ok(Ok(status)) => format!("it answered {status}"),
+            Ok(Err(error)) => causes(&*error),
+            Err(_) => format!("no answer within {} s", TIMEOUT.as_secs()),
         };
         let Some(wait) = waits.next() else {
             return tracing::warn!(problem, "give up sending an alert to a webhook");
@@ -159,18 +166,23 @@ async fn deliver(client: reqwest::Client, message: Message) {
     }
 }
 
-async fn send(client: &reqwest::Client, message: &Message) -> reqwest::Result<reqwest::StatusCode> {
+/// An error with what lies behind it. None of these names the address, which may hold a secret.
+fn causes(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+async fn send(client: &Client, message: &Message) -> Result<StatusCode, Box<dyn std::error::Error + Send + Sync>> {
     let body = message.body.to_string();
     let timestamp = (crate::twin::now_ms() / 1000).to_string();
-    let mut request = client
-        .post(&message.to.url)
+    let mut request = Request::post(&message.to.url)
         .header("content-type", "application/json")
         .header(EVENT, message.body["event"].as_str().unwrap_or("drift"))
         .header(TIMESTAMP, &timestamp);
     if let Some(secret) = &message.to.secret {
         request = request.header(SIGNATURE, signature(secret, &timestamp, &body));
     }
-    Ok(request.body(body).send().await?.status())
+    Ok(client.request(request.body(Full::from(body))?).await?.status())
 }
 
 /// HMAC-SHA256 (RFC 2104) over the time, a dot and the body, so that neither can be changed or sent again much later.
@@ -183,8 +195,9 @@ fn signature(secret: &str, timestamp: &str, body: &str) -> String {
 
 /// Where to, checked.
 pub fn check(webhook: &Webhook) -> Result<(), (&'static str, Value, &'static str)> {
-    let is_http =
-        reqwest::Url::parse(&webhook.url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let is_http = webhook.url.parse::<Uri>().is_ok_and(|url| {
+        matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some_and(|host| !host.is_empty())
+    });
     if !is_http {
         return Err(("url", json!(webhook.url), "an http or https URL"));
     }
@@ -222,7 +235,9 @@ mod tests {
             cooldown_seconds: 1,
         };
         assert!(check(&hook("https://hooks.example.org/x", "slack")).is_ok());
-        assert_eq!(check(&hook("ftp://example.org", "json")).unwrap_err().0, "url");
+        for wrong in ["ftp://example.org", "example.org/x", "https://", "not a url"] {
+            assert_eq!(check(&hook(wrong, "json")).unwrap_err().0, "url", "{wrong}");
+        }
         assert_eq!(check(&hook("http://example.org", "xml")).unwrap_err().0, "format");
     }
 }

@@ -5,18 +5,14 @@ use std::sync::Arc;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme, WantsVerifier};
 
 use crate::config::{Mistake, UpstreamConfig};
 use crate::listen::tls::certificates;
 
 /// The machine's own certificates, so that a company's private authority counts; the bundled ones where there are none; and
 /// those of the configuration.
-pub(super) fn client_config(config: &UpstreamConfig) -> Result<ClientConfig, Mistake> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .expect("ring supports the default TLS versions");
+pub(super) fn careful(config: &UpstreamConfig) -> Result<ClientConfig, Mistake> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
@@ -30,14 +26,26 @@ pub(super) fn client_config(config: &UpstreamConfig) -> Result<ClientConfig, Mis
             roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
         }
     }
-    if config.insecure {
-        let verifier = Arc::new(BelieveAnyone(provider));
-        return Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth());
-    }
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    Ok(builder(provider()).with_root_certificates(roots).with_no_client_auth())
 }
 
-/// For `--insecure`: the connection is encrypted, and nobody knows to whom.
+/// For `--insecure`.
+pub(super) fn careless() -> ClientConfig {
+    let verifier = Arc::new(BelieveAnyone(provider()));
+    builder(provider()).dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn builder(provider: Arc<CryptoProvider>) -> ConfigBuilder<ClientConfig, WantsVerifier> {
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring supports the default TLS versions")
+}
+
+/// The connection is encrypted, and nobody knows to whom.
 #[derive(Debug)]
 struct BelieveAnyone(Arc<CryptoProvider>);
 
