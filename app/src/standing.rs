@@ -108,7 +108,7 @@ fn is_away(upstream: &Upstream) -> bool {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use understudy_types::{Counters, Learner};
+    use understudy_types::{Counters, Learner, Limits};
 
     use super::*;
 
@@ -132,6 +132,7 @@ pub(crate) mod tests {
             outbox: 0,
             counters: Counters::default(),
             endpoints: 0,
+            limits: Limits::default(),
             drift: understudy_types::DriftSummary::default(),
             chaos: understudy_types::ChaosStatus::default(),
             uptime_seconds: 0,

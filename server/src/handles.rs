@@ -148,11 +148,23 @@ impl Handles {
             outbox: self.outbox.waiting(),
             counters: self.stats.counters(),
             endpoints: snapshot.contract.endpoints().len() as u64,
+            limits: limits(&snapshot.contract),
             drift: self.watchdog.summary(),
             chaos: self.chaos.status(),
             uptime_seconds: self.started.elapsed().as_secs(),
             memory_bytes: memory_bytes(),
         }
+    }
+}
+
+fn limits(contract: &Contract) -> types::Limits {
+    let limits = contract.limits();
+    types::Limits {
+        path_level: limits.level,
+        shared_paths: limits.shared,
+        shared_missing: limits.missing,
+        dropped_endpoints: limits.dropped,
+        crowded_endpoints: limits.crowded,
     }
 }
 

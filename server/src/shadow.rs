@@ -230,7 +230,7 @@ impl Fork {
             mint: &mint,
             make: None,
         };
-        let hit = contract.find(&exchange.request.method, exchange.request.path());
+        let hit = contract.find_request(&exchange.request);
         let outcome = rehearse(contract, behaviour, &self.state, exchange, &context);
         let (Some(hit), Some(outcome)) = (hit, outcome) else {
             handles.shadow.unknown.fetch_add(1, Ordering::Relaxed);

@@ -355,3 +355,40 @@ components:
     }
     server.stop().await;
 }
+
+/// Two operations on one path.
+async fn graphql(req: Request<Incoming>) -> Response<TestBody> {
+    let body: Value = serde_json::from_slice(&req.into_body().collect().await.unwrap().to_bytes()).unwrap();
+    let id = body["variables"]["id"].clone();
+    let data = if body["query"].as_str().unwrap().starts_with("query User") {
+        json!({ "user": { "id": id, "login": format!("user-{id}") } })
+    } else {
+        json!({ "shop": { "name": "Corner", "open": true } })
+    };
+    support::json(200, &json!({ "data": data }))
+}
+
+#[tokio::test]
+async fn graphql_operations_are_told_apart() {
+    let upstream = Upstream::start(graphql).await;
+    let server = Server::start(upstream.address).await;
+    let user =
+        |id: u64| json!({ "query": "query User($id: Int) { user(id: $id) { id login } }", "variables": { "id": id } });
+    let shop = json!({ "query": "query Shop { shop { name open } }" });
+    for id in 1..=8 {
+        call(&server, "POST", "/graphql", user(id)).await;
+        call(&server, "POST", "/graphql", shop.clone()).await;
+    }
+    server.learned(16).await;
+    let learned = server.get_json("/admin/endpoints").await;
+    assert_eq!(learned.as_array().unwrap().len(), 2, "{learned}");
+    server.set_mode("mock").await;
+    let (status, body) = call(&server, "POST", "/graphql", shop).await;
+    assert_eq!((status, body), (200, json!({ "data": { "shop": { "name": "Corner", "open": true } } })));
+    let (status, body) = call(&server, "POST", "/graphql", user(5)).await;
+    assert_eq!((status, &body["data"]["user"]["login"]), (200, &json!("user-5")), "{body}");
+    let unknown = json!({ "query": "query Bill { bill { total } }" });
+    assert_eq!(call(&server, "POST", "/graphql", unknown).await.0, 501);
+    let limits = &server.get_json("/admin/status").await["limits"];
+    assert_eq!((&limits["path_level"], &limits["dropped_endpoints"]), (&json!(0), &json!(0)), "{limits}");
+}

@@ -63,6 +63,9 @@ pub struct Status {
     pub outbox: u64,
     pub counters: Counters,
     pub endpoints: u64,
+    /// What was left out, or is told less finely, for want of room; all 0 while there is enough.
+    #[serde(default)]
+    pub limits: Limits,
     /// What the watchdog says.
     #[serde(default)]
     pub drift: DriftSummary,
@@ -119,6 +122,21 @@ pub struct Learner {
     pub offered: u64,
     /// Bodies let go for want of memory, of exchanges that were learned or shed.
     pub bodies_shed: u64,
+}
+
+/// What the bounds of learning have cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Limits {
+    /// How coarsely paths are told apart: 0 as finely as can be, 9 at most.
+    pub path_level: u8,
+    /// Requests whose path is told from others no more: it stood beside too many.
+    pub shared_paths: u64,
+    /// Requests for what is not there that share one entry.
+    pub shared_missing: u64,
+    /// Endpoints that are left out: those with the fewest requests.
+    pub dropped_endpoints: u64,
+    /// Endpoints that leave fields out.
+    pub crowded_endpoints: u64,
 }
 
 /// Answers since the start, by who gave them.
