@@ -39,6 +39,10 @@ test("a version of the document is picked, and stands in the address", async ({ 
   await expect(frame.locator(".opblock").first()).toBeVisible();
   await page.getByLabel("Try it out with").selectOption("twin");
   await expect(page).toHaveURL(/source=twin&version=v1/);
+  await page.goBack();
+  await expect(page.getByLabel("Try it out with")).toHaveValue("");
+  await page.goForward();
+  await expect(page.getByLabel("Try it out with")).toHaveValue("twin");
   await open(page, page.url());
   await expect(page.getByLabel("Try it out with")).toHaveValue("twin");
   await expect(page.getByLabel("Version")).toHaveValue("v1");
