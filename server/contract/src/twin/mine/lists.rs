@@ -163,7 +163,9 @@ impl Probes {
         endpoint: usize,
         parts: &[(Vec<String>, Part)],
     ) -> Vec<(Vec<String>, Part)> {
-        let Some((path, rule)) = list_of(parts) else { return value_lists(facts, &self.of(endpoint)) };
+        let Some((path, rule)) = list_of(parts) else {
+            return value_lists(facts, &self.of(endpoint), parts);
+        };
         let (answers, replies) = self.answered(facts, endpoint, path, rule.class);
         let tellings = figures::mine(&answers, &replies, path, rule).into_iter();
         tellings.map(|(path, telling)| (path, Part::Telling(Box::new(telling)))).collect()
@@ -196,7 +198,7 @@ fn list_of(parts: &[(Vec<String>, Part)]) -> Option<(&[String], &ListRule)> {
 }
 
 /// `{"tags": ["a", "b"]}` where the texts are what some field of the rows of a class holds.
-fn value_lists(facts: &Facts<'_>, observed: &[&Observed]) -> Vec<(Vec<String>, Part)> {
+fn value_lists(facts: &Facts<'_>, observed: &[&Observed], parts: &[(Vec<String>, Part)]) -> Vec<(Vec<String>, Part)> {
     let mut best: BTreeMap<Vec<String>, (f64, usize, Vec<String>)> = BTreeMap::new();
     let recent: Vec<&&Observed> = observed.iter().rev().take(6).collect();
     let Some(reply) = recent.first().and_then(|first| facts.trace.seen[first.step].reply.as_ref()) else {
@@ -206,6 +208,8 @@ fn value_lists(facts: &Facts<'_>, observed: &[&Observed]) -> Vec<(Vec<String>, P
     arrays.extend(
         reply.as_object().into_iter().flatten().filter(|(_, v)| v.is_array()).map(|(name, _)| vec![name.clone()]),
     );
+    // What belongs to a row is the row's own.
+    arrays.retain(|array| !parts.iter().any(|(part, _)| array.starts_with(part)));
     for array in arrays {
         for class in 0..facts.classes.all.len() {
             for path in field_paths(facts, class) {
