@@ -96,6 +96,8 @@ pub(super) struct Rule {
     pub(super) support: u32,
     /// Calls that named an unknown row and were answered as if it existed.
     pub(super) open_world: u32,
+    /// Members of the body that no call leaves out, where the API never said that it misses one.
+    pub(super) needed: Vec<Vec<String>>,
     pub(super) headers: Vec<(String, HeaderRule)>,
     /// Credentials that good answers give out beside rows.
     pub(super) issues: Vec<Issue>,

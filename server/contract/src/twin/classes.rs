@@ -123,37 +123,41 @@ const KIND_FIELDS: [&str; 10] =
 
 /// Finds the field that says of the objects of every endpoint what they are, and what it says.
 fn tell_kinds(trace: &Trace, sites: &mut Sites<'_>) {
-    let said = |site: &Site<'_>, field: &str| -> Option<BTreeSet<String>> {
-        site.objects.iter().map(|object| object.get(field)?.as_str().map(str::to_owned)).collect()
-    };
-    let tells = |field: &&&str| {
-        let mut kinds = BTreeSet::new();
-        // One item at a time, several times, and always the same is said.
-        let items = sites.iter().filter(|(id, site)| {
-            let place = &trace.endpoints[id.endpoint];
-            !id.pattern.has_each() && id.pattern.0.len() <= 1 && place.ends_in_parameter() && site.objects.len() >= 2
-        });
-        for (_, site) in items {
-            match said(site, field) {
-                Some(words) if words.len() == 1 => kinds.extend(words),
-                // What is around the thing says nothing.
-                None if site.objects.iter().all(|object| !object.contains_key(**field)) => {}
-                _ => return false,
-            }
-        }
-        kinds.len() >= 2
-    };
-    let Some(field) = KIND_FIELDS.iter().find(tells) else { return };
+    let Some((field, kinds, strict)) = KIND_FIELDS.iter().find_map(|field| kinds(trace, sites, field)) else { return };
     for site in sites.values_mut() {
         let words: Option<BTreeSet<&str>> =
-            site.objects.iter().map(|object| object.get(*field).and_then(Value::as_str)).collect();
+            site.objects.iter().map(|object| object.get(field).and_then(Value::as_str)).collect();
         let words = words.unwrap_or_default();
+        let known = words.iter().all(|word| kinds.contains(*word));
         site.kind = match words.first() {
-            Some(word) if words.len() == 1 => Kind::One(word),
-            Some(_) => Kind::Mixed,
-            None => Kind::Unsaid,
+            Some(word) if words.len() == 1 && (known || strict) => Kind::One(word),
+            Some(_) if words.len() > 1 && (known || strict) => Kind::Mixed,
+            _ => Kind::Unsaid,
         };
     }
+}
+
+/// The words that a field has for kinds: items are read one at a time, several of them, and always the same is said. Whether
+/// that is so wherever items are read: else the field may say something else where its words are not among these.
+fn kinds(trace: &Trace, sites: &Sites<'_>, field: &'static str) -> Option<(&'static str, BTreeSet<String>, bool)> {
+    let (mut kinds, mut other) = (BTreeSet::new(), BTreeSet::new());
+    let items = sites.iter().filter(|(id, site)| {
+        let place = &trace.endpoints[id.endpoint];
+        !id.pattern.has_each() && id.pattern.0.len() <= 1 && place.ends_in_parameter() && site.objects.len() >= 2
+    });
+    for (_, site) in items {
+        let said = site.objects.iter().map(|object| object.get(field).and_then(Value::as_str));
+        let words: BTreeSet<&str> = said.clone().flatten().collect();
+        // What is around the thing says nothing.
+        if words.is_empty() && !site.fields.contains(field) {
+            continue;
+        }
+        let one = words.len() == 1 && said.clone().all(|word| word.is_some());
+        if one { &mut kinds } else { &mut other }.extend(words.into_iter().map(str::to_owned));
+    }
+    let clear = other.is_empty();
+    kinds.retain(|word| !other.contains(word));
+    (kinds.len() >= 2).then_some((field, kinds, clear))
 }
 
 type Sites<'t> = BTreeMap<SiteId, Site<'t>>;

@@ -152,6 +152,11 @@ fn fault(rule: &Rule, state: &State, call: &Call) -> Option<(u16, &'static str)>
     if json && call.sent == Sent::Opaque && call.headers.media_type().is_some() {
         return Some((415, "the body is of another media type"));
     }
+    if let Some(body) = call.sent.value()
+        && rule.needed.iter().any(|path| super::value::at(body, path).is_none())
+    {
+        return Some((400, "a member is missing that every body had"));
+    }
     let named = rule.params.iter().zip(&call.params).filter_map(|(class, key)| Some(((*class)?, key)));
     let creates = rule.place.method == "PUT";
     for (class, key) in named.filter(|_| !creates) {

@@ -475,6 +475,7 @@ fn rule(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Rule {
         refusals: refusals::mine(facts, endpoint, &parts),
         support: u32::try_from(good.len()).unwrap_or(u32::MAX),
         open_world: u32::try_from(open_world).unwrap_or(u32::MAX),
+        needed: vec![],
         params: facts.classes.params[endpoint].clone(),
         effect,
         parts,

@@ -27,7 +27,7 @@ const MAX_COST: i32 = 38;
 /// What it costs to put a refusal down to a name that it repeats and no accepted call uses.
 const STRANGER: i32 = 6;
 /// Accepted calls that make what they all have look needed.
-const MANY: usize = 10;
+pub(super) const MANY: usize = 10;
 /// Causes for one kind of complaint.
 const MAX_CAUSES: usize = 6;
 
@@ -415,7 +415,7 @@ fn needed(evidence: &Evidence<'_>, rules: &[RefusalRule]) -> Vec<RefusalRule> {
 }
 
 /// A value with another name in place of one: as a word of its texts.
-fn renamed(value: &Value, old: &str, new: &str) -> Value {
+pub(super) fn renamed(value: &Value, old: &str, new: &str) -> Value {
     let change = |text: &str| -> String {
         let parts: Vec<&str> = text.split_inclusive(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
         let word = |part: &str| {

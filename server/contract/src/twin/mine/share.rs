@@ -1,9 +1,11 @@
 //! What one endpoint showed holds for others of its kind, where nothing speaks against it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+
+use serde_json::{Map, Value};
 
 use super::Facts;
-use super::refusals::{class, kin, refused, sends_object};
+use super::refusals::{MANY, class, kin, refused, renamed, sends_object};
 use crate::twin::behaviour::{RefusalRule, Rule, Source};
 use crate::twin::causes::{Case, Cause, Subject};
 use crate::twin::fault::Fault;
@@ -32,7 +34,76 @@ pub(super) fn share(facts: &Facts<'_>, rules: &mut HashMap<String, Rule>) {
             }
         }
     }
+    needed(facts, rules);
     allow(facts, rules);
+}
+
+/// What a new row cannot be without: members that no accepted call leaves out, though calls differ in others. It is refused as
+/// the API was seen to miss a member, here or elsewhere.
+fn needed(facts: &Facts<'_>, rules: &mut HashMap<String, Rule>) {
+    let places = || facts.trace.endpoints.iter();
+    let all = places().filter_map(|place| rules.get(&place.id)).flat_map(|rule| &rule.refusals);
+    let usual = all.filter(|rule| missed(rule).is_some()).max_by_key(|rule| rule.support).cloned();
+    for (endpoint, place) in places().enumerate().filter(|(_, place)| matches!(place.method.as_str(), "POST" | "PUT")) {
+        let Some(rule) = rules.get_mut(&place.id) else { continue };
+        let own = rule.refusals.iter().find(|own| missed(own).is_some());
+        let Some(like) = own.or(usual.as_ref()).cloned() else {
+            rule.needed = always(facts, endpoint);
+            continue;
+        };
+        for path in always(facts, endpoint) {
+            if !rule.refusals.iter().any(|own| missed(own) == Some(&path)) {
+                insert(rule, of_another(&like, path));
+            }
+        }
+    }
+}
+
+/// The member of the body whose absence is refused.
+fn missed(rule: &RefusalRule) -> Option<&Vec<String>> {
+    match &rule.cause {
+        Cause::Value { of: Source::Body(path), fault: Fault::Absent } => Some(path),
+        _ => None,
+    }
+}
+
+/// Members that all accepted bodies have, where there were enough that did not have all members.
+fn always(facts: &Facts<'_>, endpoint: usize) -> Vec<Vec<String>> {
+    let good = facts.trace.of(endpoint).filter(|(_, seen)| !refused(seen)).map(|(_, seen)| &seen.call.sent);
+    let bodies: Option<Vec<&Map<String, Value>>> = good.map(|sent| sent.value()?.as_object()).collect();
+    let Some(mut bodies) = bodies.filter(|bodies| bodies.len() >= MANY) else { return vec![] };
+    let (mut under, mut out) = (vec![], vec![]);
+    // The row may be in a member of its own.
+    if let Some(only) = bodies[0].keys().next()
+        && let Some(inner) = bodies
+            .iter()
+            .map(|body| body.get(only).filter(|_| body.len() == 1)?.as_object())
+            .collect::<Option<Vec<_>>>()
+    {
+        under.push(only.clone());
+        out.push(under.clone());
+        bodies = inner;
+    }
+    let names = |body: &&Map<String, Value>| body.keys().cloned().collect::<BTreeSet<String>>();
+    let each: BTreeSet<BTreeSet<String>> = bodies.iter().map(names).collect();
+    // One form filled in over and over says nothing of what may be left out.
+    if each.len() > 1 {
+        let common = each.into_iter().reduce(|common, own| &common & &own).unwrap_or_default();
+        out.extend(common.into_iter().map(|name| [under.as_slice(), &[name]].concat()));
+    }
+    out
+}
+
+/// The same refusal for another member.
+fn of_another(like: &RefusalRule, path: Vec<String>) -> RefusalRule {
+    let name = |path: &[String]| path.last().cloned().unwrap_or_default();
+    let mut out = RefusalRule { support: 0, ..like.clone() };
+    let old = missed(like).map_or_else(String::new, |path| name(path));
+    for part in [0, 1] {
+        out.words.value[part] = renamed(&out.words.value[part], &old, &name(&path));
+    }
+    out.cause = Cause::Value { of: Source::Body(path), fault: Fault::Absent };
+    out
 }
 
 /// `Allow` (RFC 9110 §10.2.1) is the path's own, whichever path a refusal was seen on.
