@@ -112,3 +112,27 @@ fn a_path_may_name_a_row_by_another_field_than_its_key() {
     twin.says(&request("PATCH", &path, Some(&json!({"age": 99}))));
     assert_eq!(twin.says(&request("GET", "/crew/the-new-one", None)).1["age"], json!(99));
 }
+
+/// Songs and singers share their ids; what they say they are tells them apart, though tickets say something else there.
+#[test]
+fn words_that_are_no_kinds_do_not_hide_those_that_are() {
+    let mut recording = Recording::default();
+    for n in 1..=8 {
+        let id = format!("{n}x7f2c");
+        let song = json!({"id": id, "type": "song", "title": format!("Song {n}"), "plays": n * 31});
+        let singer = json!({"id": id, "type": "singer", "title": format!("Singer {n}"), "plays": n * 77});
+        let ticket = json!({"id": format!("t{n}9k"), "type": (["seat", "standing"][n % 2]), "price": n * 5});
+        recording.note(request("GET", &format!("/songs/{id}"), None), &(200, song.clone()));
+        recording.note(request("GET", &format!("/singers/{id}"), None), &(200, singer.clone()));
+        recording.note(request("GET", &format!("/tickets/t{n}9k"), None), &(200, ticket));
+        recording.note(request("GET", "/charts", None), &(200, json!({"songs": [song], "singers": [singer]})));
+    }
+    let mut twin = recording.twin();
+    let (_, charts) = twin.says(&request("GET", "/charts", None));
+    for (list, kind) in [("songs", "song"), ("singers", "singer")] {
+        let rows = charts[list].as_array().expect("a list");
+        assert!(!rows.is_empty() && rows.iter().all(|row| row["type"] == kind), "{charts}");
+    }
+    assert_eq!(twin.says(&request("GET", "/songs/3x7f2c", None)).1["title"], json!("Song 3"));
+    assert_eq!(twin.says(&request("GET", "/singers/3x7f2c", None)).1["title"], json!("Singer 3"));
+}

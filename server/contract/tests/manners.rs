@@ -102,3 +102,52 @@ fn an_endpoint_that_only_refused_goes_on_refusing() {
     let said = recording.twin().says(&request("POST", "/berths/bookings", Some(&json!({"guest": "Ida"}))));
     assert_eq!(said, (403, refusal));
 }
+
+/// Moorings whose bodies differ but always have a berth; and one form of guests that is always sent whole.
+fn moorings() -> Recording {
+    let mut recording = Recording::default();
+    for id in 1..=12 {
+        let mut sent = json!({"berth": id * 2});
+        if id % 2 == 0 {
+            sent["note"] = json!(format!("from {id} on"));
+        }
+        let mut row = sent.clone();
+        row["id"] = json!(id);
+        recording.note(request("POST", "/moorings", Some(&sent)), &(201, row));
+        let sent = json!({"name": format!("Guest {id}"), "nights": id});
+        recording.note(
+            request("POST", "/guests", Some(&sent)),
+            &(201, json!({"id": id, "name": sent["name"], "nights": id})),
+        );
+    }
+    recording
+}
+
+#[test]
+fn what_every_body_had_is_needed() {
+    let mut twin = moorings().twin();
+    assert_eq!(doubted(&mut twin, &request("POST", "/moorings", Some(&json!({"note": "early"})))).0, 400);
+    assert_eq!(twin.says(&request("POST", "/moorings", Some(&json!({"berth": 31})))).0, 201);
+    // A form that is always filled in the same says nothing of what may be left out.
+    assert_eq!(twin.says(&request("POST", "/guests", Some(&json!({"name": "Ada"})))).0, 201);
+}
+
+#[test]
+fn what_every_body_had_is_refused_in_the_words_for_another_member() {
+    let mut recording = moorings();
+    for id in 1..=12 {
+        let mut sent = json!({"title": format!("Trip {id}")});
+        if id % 3 == 0 {
+            sent["crew"] = json!(id);
+        }
+        let mut row = sent.clone();
+        row["id"] = json!(id);
+        recording.note(request("POST", "/trips", Some(&sent)), &(201, row));
+    }
+    for crew in 1..=3 {
+        let refusal = json!({"field": "title", "message": "title can't be blank"});
+        recording.note(request("POST", "/trips", Some(&json!({"crew": crew}))), &(422, refusal));
+    }
+    let said = recording.twin().says(&request("POST", "/moorings", Some(&json!({"note": "early"}))));
+    assert_eq!(said, (422, json!({"field": "berth", "message": "berth can't be blank"})));
+}

@@ -114,6 +114,8 @@ enum Kind<'t> {
     One(&'t str),
     /// Things of several kinds.
     Mixed,
+    /// The field has other words here, which are no kinds.
+    Other,
 }
 
 /// Fields that say what kind of thing an object is: JSON:API (`type`), GraphQL (`__typename`), JSON-LD (`@type`), and the
@@ -131,8 +133,9 @@ fn tell_kinds(trace: &Trace, sites: &mut Sites<'_>) {
         let known = words.iter().all(|word| kinds.contains(*word));
         site.kind = match words.first() {
             Some(word) if words.len() == 1 && (known || strict) => Kind::One(word),
-            Some(_) if words.len() > 1 && (known || strict) => Kind::Mixed,
-            _ => Kind::Unsaid,
+            Some(_) if known || strict => Kind::Mixed,
+            Some(_) => Kind::Other,
+            None => Kind::Unsaid,
         };
     }
 }
@@ -288,6 +291,7 @@ impl Group {
         match site.kind {
             Kind::Mixed => Some(false),
             Kind::One(kind) => self.kind.as_ref().map(|own| own == kind),
+            Kind::Other => self.kind.as_ref().map(|_| false),
             Kind::Unsaid => None,
         }
     }
@@ -355,7 +359,9 @@ fn anchors(trace: &Trace, sites: &Sites<'_>) -> Vec<Group> {
 fn merge_equal(groups: Vec<Group>) -> Vec<Group> {
     let mut out: Vec<Group> = Vec::new();
     for group in groups {
-        let twin = out.iter_mut().find(|known| known.key == group.key && shared_share(known, &group) >= 0.6);
+        let differ = |known: &Group| known.kind.is_some() && group.kind.is_some() && known.kind != group.kind;
+        let same = |known: &Group| known.key == group.key && !differ(known) && shared_share(known, &group) >= 0.6;
+        let twin = out.iter_mut().find(|known| same(known));
         match twin {
             Some(known) => {
                 known.sites.extend(group.sites);

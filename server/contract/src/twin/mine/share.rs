@@ -12,6 +12,9 @@ use crate::twin::fault::Fault;
 use crate::twin::trace::{Call, Seen};
 use crate::twin::world::World;
 
+/// Accepted calls that make the only member they have look needed.
+const SOME: usize = 5;
+
 /// Credentials are needed where they always were sent, unknown rows of a class are refused everywhere, no endpoint reads
 /// what is not JSON; and a field has the same rules in all endpoints that write it.
 pub(super) fn share(facts: &Facts<'_>, rules: &mut HashMap<String, Rule>) {
@@ -67,27 +70,24 @@ fn missed(rule: &RefusalRule) -> Option<&Vec<String>> {
     }
 }
 
-/// Members that all accepted bodies have, where there were enough that did not have all members.
+/// Members that all accepted bodies have: the only one there is, and those of bodies that differ in others.
 fn always(facts: &Facts<'_>, endpoint: usize) -> Vec<Vec<String>> {
     let good = facts.trace.of(endpoint).filter(|(_, seen)| !refused(seen)).map(|(_, seen)| &seen.call.sent);
     let bodies: Option<Vec<&Map<String, Value>>> = good.map(|sent| sent.value()?.as_object()).collect();
-    let Some(mut bodies) = bodies.filter(|bodies| bodies.len() >= MANY) else { return vec![] };
+    let Some(mut bodies) = bodies.filter(|bodies| bodies.len() >= SOME) else { return vec![] };
     let (mut under, mut out) = (vec![], vec![]);
-    // The row may be in a member of its own.
-    if let Some(only) = bodies[0].keys().next()
-        && let Some(inner) = bodies
-            .iter()
-            .map(|body| body.get(only).filter(|_| body.len() == 1)?.as_object())
-            .collect::<Option<Vec<_>>>()
-    {
-        under.push(only.clone());
+    let sole =
+        bodies[0].keys().next().filter(|sole| bodies.iter().all(|body| body.len() == 1 && body.contains_key(*sole)));
+    if let Some(sole) = sole {
+        under.push(sole.clone());
         out.push(under.clone());
-        bodies = inner;
+        // The row may be in this member.
+        bodies = bodies.iter().filter_map(|body| body[sole].as_object()).collect();
     }
     let names = |body: &&Map<String, Value>| body.keys().cloned().collect::<BTreeSet<String>>();
     let each: BTreeSet<BTreeSet<String>> = bodies.iter().map(names).collect();
     // One form filled in over and over says nothing of what may be left out.
-    if each.len() > 1 {
+    if bodies.len() >= MANY && each.len() > 1 {
         let common = each.into_iter().reduce(|common, own| &common & &own).unwrap_or_default();
         out.extend(common.into_iter().map(|name| [under.as_slice(), &[name]].concat()));
     }
