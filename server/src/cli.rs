@@ -1,6 +1,7 @@
 //! The command line: `serve`, and small commands that ask a running server.
 
 mod check;
+mod export;
 mod import;
 mod plugin;
 mod remote;
@@ -45,8 +46,16 @@ enum Command {
     Mode { mode: ModeWord },
     /// Print the learned API as an OpenAPI 3.1 document
     Openapi,
-    /// Learn an OpenAPI document or a HAR, by a running Understudy or straight into the project file
+    /// Learn an API from a document or a recording, by a running Understudy or straight into the project file
     Import { file: PathBuf },
+    /// Print what was learned in the form of another tool
+    Export {
+        #[arg(value_parser = clap::builder::PossibleValuesParser::new(crate::export::NAMES))]
+        format: String,
+        /// Write it there instead
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// Say whether the API drifted from its baselines; exit code 1 when it did
     Check {
         /// Project file under the data folder, instead of DB_NAME
@@ -174,6 +183,7 @@ async fn ask(config: &Config, command: Command) -> anyhow::Result<String> {
     match command {
         Command::Plugin { command } => plugin::run(config, command),
         Command::Import { file } => import::run(&remote, config, &file).await,
+        Command::Export { format, output } => export::run(&remote, config, &format, output.as_deref()).await,
         Command::Mode { mode } => remote.set_mode(mode.into()).await,
         Command::Openapi => remote.get("/admin/openapi.json").await,
         Command::Twin { command, json } => twin::run(&remote, command, json).await,

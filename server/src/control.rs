@@ -6,6 +6,7 @@ mod dashboard;
 mod drift;
 mod error;
 mod explain;
+mod export;
 mod fidelity;
 mod guard;
 mod links;
@@ -103,6 +104,8 @@ pub fn build(handles: &Arc<Handles>, address: SocketAddr) -> (Router, Arc<Feed>)
         .route("/admin/plugins/reload", post(plugins::reload))
         .route("/admin/plugins/{id}", patch(plugins::change))
         .route("/admin/endpoints/{id}/examples", get(twin::examples))
+        .route("/admin/export", get(export::formats))
+        .route("/admin/export/{format}", get(export::export))
         .route("/admin/import", post(twin::import).layer(DefaultBodyLimit::max(twin::DOCUMENT_MAX_BYTES)))
         .route("/admin/twin/state", get(twin::state))
         .route("/admin/twin/state/{collection}/{key}", put(twin::put_row).delete(twin::remove_row))

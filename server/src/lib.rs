@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod exchanges;
+pub mod export;
 pub mod handles;
 pub mod learner;
 pub mod listen;

@@ -26,7 +26,7 @@ const OUTWEIGHED_AFTER: usize = 3;
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Of a media type without parameters, in lower case.
-fn is_json(media_type: &str) -> bool {
+pub(crate) fn is_json(media_type: &str) -> bool {
     media_type.ends_with("/json") || media_type.ends_with("+json")
 }
 

@@ -1,7 +1,8 @@
 //! The learned contract of an API, and the twin that plays it.
 //!
 //! [`Model`] takes finished exchanges and keeps mergeable summaries; [`Contract`] is the immutable view of a model that
-//! requests are matched against; [`openapi`] writes it down; [`twin`] answers in the API's place.
+//! requests are matched against; [`openapi`] writes it down, [`export`] does for other tools; [`twin`] answers in the API's
+//! place.
 //!
 //! This crate has no IO, no clock and no randomness of its own: times and seeds arrive as arguments. That makes it
 //! exact to test and lets it run anywhere. Redaction happened before an exchange gets here.
@@ -10,6 +11,7 @@ mod conduct;
 mod decide;
 pub mod drift;
 pub mod exchange;
+pub mod export;
 mod graphql;
 mod hash;
 mod headers;

@@ -3,6 +3,8 @@
 mod graphql;
 mod shared;
 
+pub(crate) use shared::pascal;
+
 use serde_json::{Map, Value, json};
 
 use crate::view::{BodyView, ParameterView, ResponseView};

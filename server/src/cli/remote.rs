@@ -72,9 +72,28 @@ impl Remote {
         tokio::net::TcpStream::connect(self.address).await.is_ok()
     }
 
+    /// A document as it is, in whatever form.
+    pub(super) async fn text(&self, path: &str) -> anyhow::Result<String> {
+        let url = format!("{}{path}", self.base);
+        let (status, bytes) = self.answer(Method::GET, &url, Vec::new()).await?;
+        if status != StatusCode::OK {
+            bail!(refusal(status, serde_json::from_slice(&bytes).unwrap_or_default(), &url));
+        }
+        String::from_utf8(bytes.into()).with_context(|| format!("read the answer of {url}"))
+    }
+
     async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.base);
-        let mut request = Request::builder().method(method).uri(&url);
+        let (status, bytes) = self.answer(method, &url, body).await?;
+        let value: Value = serde_json::from_slice(&bytes).with_context(|| format!("read the answer of {url}"))?;
+        if status != StatusCode::OK {
+            bail!(refusal(status, value, &url));
+        }
+        Ok(value)
+    }
+
+    async fn answer(&self, method: Method, url: &str, body: Vec<u8>) -> anyhow::Result<(StatusCode, Bytes)> {
+        let mut request = Request::builder().method(method).uri(url);
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
@@ -82,14 +101,9 @@ impl Remote {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         let request = request.body(Full::from(body)).with_context(|| format!("make a request for {url}"))?;
-        let (status, bytes) = tokio::time::timeout(TIMEOUT, self.exchange(request))
+        tokio::time::timeout(TIMEOUT, self.exchange(request))
             .await
-            .map_err(|_| anyhow!("get an answer of {url} within {} s", TIMEOUT.as_secs()))??;
-        let value: Value = serde_json::from_slice(&bytes).with_context(|| format!("read the answer of {url}"))?;
-        if status != StatusCode::OK {
-            bail!(refusal(status, value, &url));
-        }
-        Ok(value)
+            .map_err(|_| anyhow!("get an answer of {url} within {} s", TIMEOUT.as_secs()))?
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {

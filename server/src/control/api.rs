@@ -93,7 +93,7 @@ fn document(handles: &Handles, query: OpenapiQuery) -> Result<Value, ApiError> {
             return Err(ApiError::BadParameter { name: "evidence", given: given.into(), expected: "true or false" });
         }
     };
-    let title = handles.config.project.rsplit_once('.').map_or(handles.config.project.as_str(), |(name, _)| name);
+    let title = crate::export::title(&handles.config.project);
     let options = openapi::Options { title: title.into(), servers: vec![handles.target.to_string()], evidence };
     Ok(openapi::document(&handles.snapshot.load().contract, &options))
 }

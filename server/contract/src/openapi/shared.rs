@@ -361,7 +361,7 @@ fn singular(name: &str) -> String {
 }
 
 /// `pull_request` and `pull-request` as `PullRequest`; only what a component's name may hold (OpenAPI 3.1, section 4.8.7).
-fn pascal(name: &str) -> String {
+pub(crate) fn pascal(name: &str) -> String {
     let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let mut out = String::new();
     for word in words {

@@ -184,6 +184,8 @@ pub(super) struct Sample {
     pub(super) headers: crate::Headers,
     pub(super) body: Option<Value>,
     pub(super) raw: Bytes,
+    /// Neither body of the exchange was cut.
+    pub(super) whole: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]

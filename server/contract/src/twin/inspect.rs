@@ -8,6 +8,7 @@ use super::behaviour::Sample;
 use super::value::hash;
 use super::world::{Row, RowId, State};
 use super::{Behaviour, Headers};
+use crate::{Body, Exchange, Request, Response};
 
 /// Rows of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,6 +146,16 @@ impl Behaviour {
         examples
     }
 
+    /// The exchanges of an endpoint that are remembered whole, good ones and refusals, in no certain order. Of an exchange only
+    /// its messages and when it came are told.
+    pub(crate) fn remembered(&self, endpoint: &str) -> impl Iterator<Item = Exchange> {
+        let samples = self.rules_of(endpoint).flat_map(|rule| {
+            let refusals = rule.refusals.iter().map(|refusal| &refusal.sample);
+            rule.samples.iter().chain(refusals)
+        });
+        samples.filter(|sample| sample.whole).map(exchange)
+    }
+
     pub(super) fn sample(&self, endpoint: &str, id: &str) -> Option<&Sample> {
         self.rules_of(endpoint).flat_map(|rule| &rule.samples).find(|sample| example_id(sample) == id)
     }
@@ -153,6 +164,27 @@ impl Behaviour {
 fn example_id(sample: &Sample) -> String {
     let all = hash(&[&sample.status.to_string(), &String::from_utf8_lossy(&sample.raw)]);
     format!("{:08x}", all >> 32)
+}
+
+fn exchange(sample: &Sample) -> Exchange {
+    let call = &sample.call;
+    let mark = if call.raw_query.is_empty() { "" } else { "?" };
+    Exchange {
+        id: 0,
+        received_at_ms: call.at_ms,
+        latency_us: 0,
+        request: Request {
+            method: call.method.clone(),
+            target: [&call.path, mark, &call.raw_query].concat(),
+            headers: call.headers.clone(),
+            body: Body { bytes: call.raw.clone(), truncated: false },
+        },
+        response: Response {
+            status: sample.status,
+            headers: sample.headers.clone(),
+            body: Body { bytes: sample.raw.clone(), truncated: false },
+        },
+    }
 }
 
 fn example(sample: &Sample) -> Example {

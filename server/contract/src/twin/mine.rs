@@ -530,6 +530,7 @@ pub(super) fn sample(seen: &Seen) -> Sample {
         headers: seen.headers.clone(),
         body: seen.reply.clone(),
         raw: seen.raw.clone(),
+        whole: seen.whole,
     }
 }
 

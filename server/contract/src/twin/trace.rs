@@ -95,6 +95,8 @@ pub(super) struct Seen {
     pub(super) reply: Option<Value>,
     pub(super) headers: Headers,
     pub(super) raw: bytes::Bytes,
+    /// Neither body was cut.
+    pub(super) whole: bool,
 }
 
 impl Seen {
@@ -173,6 +175,7 @@ pub(super) fn seen(exchange: &Exchange, endpoint: usize, params: Vec<String>, ca
         reply: (!body.truncated).then(|| serde_json::from_slice(&body.bytes).ok()).flatten(),
         headers: exchange.response.headers.clone(),
         raw: body.bytes.clone(),
+        whole: !body.truncated && !exchange.request.body.truncated,
     }
 }
 
