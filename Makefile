@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # Variables given on the command line (`make run TARGET_URL=…`) reach the server as environment variables: make exports
 # them by itself. The configuration table of the README has all of them.
 
-.PHONY: help run test e2e size check lint bench bounds exports endurance setup clean
+.PHONY: help run test e2e size check lint bench bounds exports interop endurance setup clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,11 @@ bounds: ## learning under floods of a million paths and keys, and merging in ten
 exports: ## have the OpenAPI that is learned of learnbench's documents judged by two linters
 	@scripts/setup.sh exports
 	@scripts/exports.sh
+
+interop: ## give what is exported to WireMock, Mockoon, MSW, Prism, Schemathesis and others, import a browser's recording
+	@scripts/setup.sh check
+	@scripts/setup.sh interop
+	@scripts/interop.sh
 
 endurance: ## a gibibyte each way, events, and a thousand slow clients, against the release build
 	@scripts/setup.sh run

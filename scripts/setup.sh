@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up what the Makefile's targets need and skips what is there: one line per step, with the time it took.
-#   setup.sh run | check | test | bench | exports
+#   setup.sh run | check | test | bench | exports | interop
 # A step `name` is two functions: have_name says whether there is anything to do, get_name does it.
 set -uo pipefail
 . "$(dirname "$0")/env.sh"
@@ -162,6 +162,27 @@ get_judges() {
         "$TOOLS/exports/venv/bin/pip" install "openapi-spec-validator==$VALIDATOR_VERSION" && echo "$JUDGES" >"$TOOLS/exports/versions"
 }
 
+MSW_VERSION=2.15.0
+TYPESCRIPT_VERSION=7.0.2
+NEWMAN_VERSION=6.2.2
+K6_TYPES_VERSION=2.3.0
+NODE_TYPES_VERSION=20.19.43
+TAKERS="$MSW_VERSION $TYPESCRIPT_VERSION $NEWMAN_VERSION $K6_TYPES_VERSION $NODE_TYPES_VERSION"
+have_takers() { [ "$(cat "$TOOLS/interop/versions")" = "$TAKERS" ]; }
+get_takers() {
+    mkdir -p "$TOOLS/interop" &&
+        npm install --prefix "$TOOLS/interop" --ignore-scripts --no-audit --no-fund --no-save "msw@$MSW_VERSION" \
+            "typescript@$TYPESCRIPT_VERSION" "newman@$NEWMAN_VERSION" "@types/k6@$K6_TYPES_VERSION" \
+            "@types/node@$NODE_TYPES_VERSION" && echo "$TAKERS" >"$TOOLS/interop/versions"
+}
+
+SCHEMATHESIS_VERSION=4.32.5
+have_schemathesis() { [ "$("$TOOLS/interop/venv/bin/schemathesis" --version)" = "schemathesis, version $SCHEMATHESIS_VERSION" ]; }
+get_schemathesis() {
+    mkdir -p "$TOOLS/interop" && python3 -m venv "$TOOLS/interop/venv" &&
+        "$TOOLS/interop/venv/bin/pip" install "schemathesis==$SCHEMATHESIS_VERSION"
+}
+
 toolchain_steps() {
     local root_advice="Run 'apt-get install build-essential ca-certificates' as root, then make again."
     step compiler "C compiler" "about a minute" "$root_advice"
@@ -212,8 +233,17 @@ exports)
     step node "Node.js" "about a minute" "Install Node.js $NODE_MAJOR or newer with npm, then make again."
     step judges "linters of OpenAPI" "about a minute" "See whether npm and pip can download packages, then make again."
     ;;
+interop)
+    # Each on its own: what cannot be had here is skipped later, and the rest is checked.
+    (step node "Node.js" "about a minute" "The checks that need it are skipped.")
+    (step peers "Mockoon, Prism, WireMock" "about a minute" "The checks that need them are skipped.")
+    (step takers "MSW, TypeScript, Newman" "some seconds" "The checks that need them are skipped.")
+    (step schemathesis "Schemathesis" "some seconds" "The check that needs it is skipped.")
+    (browser_steps)
+    exit 0
+    ;;
 *)
-    echo "usage: setup.sh run|check|test|bench|exports" >&2
+    echo "usage: setup.sh run|check|test|bench|exports|interop" >&2
     exit 2
     ;;
 esac

@@ -15,7 +15,9 @@ export const options = {
 export default function () {
   for (const one of requests) {
     if (one.writes && __ENV.WRITES !== "yes") continue;
-    const headers = one.type ? { "content-type": one.type } : {};
+    /** @type {Record<string, string>} */
+    const headers = {};
+    if (one.type) headers["content-type"] = one.type;
     if (one.authorized && __ENV.AUTHORIZATION) headers.authorization = __ENV.AUTHORIZATION;
     const response = http.request(one.method, base + one.target, one.body, {
       headers,

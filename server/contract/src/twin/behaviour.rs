@@ -89,6 +89,8 @@ pub(super) struct Rule {
     /// Positions of the sample's body that are made anew.
     pub(super) parts: Vec<(Vec<String>, Part)>,
     pub(super) samples: Vec<Sample>,
+    /// The newest answer to each request, of any status, newest first.
+    pub(super) recorded: Vec<Sample>,
     /// The class that answers show, or else the one that the path names a row of.
     pub(super) about: Option<usize>,
     pub(super) refusals: Vec<RefusalRule>,

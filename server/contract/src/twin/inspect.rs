@@ -146,12 +146,12 @@ impl Behaviour {
         examples
     }
 
-    /// The exchanges of an endpoint that are remembered whole, good ones and refusals, in no certain order. Of an exchange only
-    /// its messages and when it came are told.
+    /// The exchanges of an endpoint that are remembered whole, in no certain order, and refusals of other endpoints that the twin
+    /// gives here. Of an exchange only its messages and when it came are told.
     pub(crate) fn remembered(&self, endpoint: &str) -> impl Iterator<Item = Exchange> {
         let samples = self.rules_of(endpoint).flat_map(|rule| {
             let refusals = rule.refusals.iter().map(|refusal| &refusal.sample);
-            rule.samples.iter().chain(refusals)
+            rule.recorded.iter().chain(refusals)
         });
         samples.filter(|sample| sample.whole).map(exchange)
     }

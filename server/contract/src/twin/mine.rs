@@ -47,6 +47,8 @@ use crate::Contract;
 
 /// Recorded answers kept for each endpoint, the newest ones.
 const MAX_SAMPLES: usize = 12;
+/// Requests of each endpoint whose answers are kept for other tools. Mocks are read by people, too.
+const MAX_RECORDED: usize = 50;
 
 impl Behaviour {
     /// Finds the rules behind the recorded exchanges.
@@ -470,6 +472,7 @@ fn rule(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) -> Rule {
             Some(_) => one_of_each_status(facts, endpoint),
             None => good.iter().rev().take(MAX_SAMPLES).map(|(_, seen)| sample(seen)).collect(),
         },
+        recorded: recorded(facts, endpoint),
         status_slot,
         about: refusals::class(facts, endpoint),
         refusals: refusals::mine(facts, endpoint, &parts),
@@ -499,6 +502,19 @@ fn status_slot(facts: &Facts<'_>, endpoint: usize) -> Option<usize> {
 fn one_of_each_status(facts: &Facts<'_>, endpoint: usize) -> Vec<Sample> {
     let newest: BTreeMap<u16, &Seen> = facts.trace.of(endpoint).map(|(_, seen)| (seen.status, seen)).collect();
     newest.into_values().map(sample).collect()
+}
+
+/// The newest answer to each request, newest first. Credentials are told apart by whether there are any: no more of them is
+/// known outside.
+fn recorded(facts: &Facts<'_>, endpoint: usize) -> Vec<Sample> {
+    let mut seen: Vec<&Seen> = facts.trace.of(endpoint).map(|(_, seen)| seen).collect();
+    seen.reverse();
+    let mut known = HashSet::new();
+    seen.retain(|seen| {
+        let call = &seen.call;
+        known.insert((&call.path, &call.raw_query, &call.raw, call.headers.get("authorization").is_some()))
+    });
+    seen.into_iter().take(MAX_RECORDED).map(sample).collect()
 }
 
 /// The class and slot of the last path parameter that names rows.
