@@ -1,9 +1,11 @@
 //! A contract and a twin without traffic: documents become exchanges.
 //!
-//! A HAR is traffic already, and so is what Postman, WireMock and Hoverfly keep: requests with their answers. An OpenAPI
+//! A HAR is traffic already, and so is what Postman, WireMock and Hoverfly keep: requests with their answers; access logs have
+//! them without bodies. An OpenAPI
 //! document is turned into the exchanges it speaks of; they carry the mark [`DECLARED`], so that what the API itself shows
 //! soon takes their place.
 
+mod access;
 mod cursor;
 mod har;
 mod hoverfly;
@@ -33,7 +35,7 @@ pub(crate) fn is_json(media_type: &str) -> bool {
 /// What a document gave.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Import {
-    /// `HAR`, `Hoverfly`, `OpenAPI`, `Postman` or `WireMock`.
+    /// `access log`, `HAR`, `Hoverfly`, `OpenAPI`, `Postman` or `WireMock`.
     pub format: &'static str,
     /// In the order in which they happened; ids count from 0, and nothing is redacted yet. A latency of 0 is unknown.
     pub exchanges: Vec<Exchange>,
@@ -46,12 +48,12 @@ pub struct Import {
 pub enum ImportError {
     #[error(
         "it is neither an OpenAPI document (openapi 3.x, swagger 2.0), a HAR (log.entries), a Postman collection (info.schema), \
-         WireMock mappings (mappings) nor a Hoverfly simulation (data.pairs)"
+         WireMock mappings (mappings), a Hoverfly simulation (data.pairs) nor an access log (lines with method, path and status)"
     )]
     Unknown,
     #[error("its {field} is {given}: expected {expected}")]
     Version { field: &'static str, given: String, expected: &'static str },
-    /// `at` is a JSON Pointer (RFC 6901).
+    /// `at` is a JSON Pointer (RFC 6901), behind the number of the line in a log.
     #[error("at {at} it has {given}: expected {expected}")]
     Damaged { at: String, given: String, expected: &'static str },
     #[error("it holds no exchange of an API{}", because(.0))]
@@ -73,6 +75,11 @@ pub fn import(document: &Value, now_ms: u64) -> Result<Import, ImportError> {
         postman::read(document, now_ms)?
     } else if wiremock::is_one(document) {
         wiremock::read(document, now_ms)?
+    } else if postman::is_old(document) {
+        let (given, expected) = ("a Postman collection v1".to_owned(), "a Postman collection v2.1");
+        return Err(ImportError::Version { field: "format", given, expected });
+    } else if access::is_one(document) {
+        access::read(document, now_ms)?
     } else {
         match (document.get("openapi"), document.get("swagger")) {
             (Some(version), _) => openapi::read(document, now_ms, supported("openapi", version, "3.", "3.x")?),
@@ -80,6 +87,15 @@ pub fn import(document: &Value, now_ms: u64) -> Result<Import, ImportError> {
             _ => return Err(ImportError::Unknown),
         }
     };
+    whole(import)
+}
+
+/// The same for a log, which has a document on each line.
+pub fn import_lines(text: &str, now_ms: u64) -> Result<Import, ImportError> {
+    whole(access::read_lines(text, now_ms)?)
+}
+
+fn whole(import: Import) -> Result<Import, ImportError> {
     if import.exchanges.is_empty() { Err(ImportError::Empty(import.notes)) } else { Ok(import) }
 }
 

@@ -75,7 +75,25 @@ pub fn credential_like(nonce: u64, like: &str) -> String {
 
 /// A time as Unix milliseconds, in any of the forms in which APIs write times.
 pub(crate) fn time_ms(value: &serde_json::Value) -> Option<u64> {
-    value::read_time(value).and_then(|(_, millis)| u64::try_from(millis).ok())
+    let (_, millis) = value::read_time(value).or_else(|| {
+        // An API answers in one zone; what people record is told in their own.
+        let (local, offset_ms) = offset_ms(value.as_str()?)?;
+        let (form, millis) = value::read_time(&serde_json::Value::from(format!("{local}Z")))?;
+        Some((form, millis - offset_ms))
+    })?;
+    u64::try_from(millis).ok()
+}
+
+/// A time without its zone (RFC 3339 section 5.6), and how far that is ahead of UTC.
+fn offset_ms(text: &str) -> Option<(&str, i64)> {
+    let (local, zone) = text.split_at_checked(text.len().checked_sub(6)?)?;
+    let sign = match zone.get(..1)? {
+        "+" => 1,
+        "-" => -1,
+        _ => return None,
+    };
+    let (hours, minutes) = zone.get(1..)?.split_once(':')?;
+    Some((local, sign * (hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()?) * 60_000))
 }
 
 /// What an answer may depend on beside the request, the state and what was learned.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use understudy_contract::Exchange;
-use understudy_contract::import::{DECLARED, Import, import};
+use understudy_contract::import::{DECLARED, Import, import, import_lines};
 
 const NOW_MS: u64 = 1_760_000_000_000;
 
@@ -217,6 +217,14 @@ fn a_damaged_file_says_where() {
             "its info.schema is https://schema.getpostman.com/json/collection/v1.0.0/: expected v2.1.0",
         ),
         (
+            json!({ "id": "x", "name": "old", "order": [], "requests": [{ "url": "/a" }] }),
+            "its format is a Postman collection v1: expected a Postman collection v2.1",
+        ),
+        (
+            json!([{ "method": "GET", "path": "/a", "status": 200 }, { "method": "GET", "path": "/a", "status": 1200 }]),
+            "at /1/status it has 1200: expected a status from 100 to 599",
+        ),
+        (
             collection(&json!([{ "request": "/a" }])),
             "it holds no exchange of an API: 1 requests were left out: no response is saved with them",
         ),
@@ -224,6 +232,67 @@ fn a_damaged_file_says_where() {
     for (document, expected) in cases {
         assert_eq!(refused(&document), expected);
     }
+}
+
+#[test]
+fn access_logs_are_exchanges_without_bodies() {
+    let log = r#"
+{"time_iso8601":"2023-11-15T00:13:20+02:00","request_method":"GET","request_uri":"/users/1?full=1","status":"200","request_time":"0.012","host":"api.example"}
+{"start_time":"2023-11-14T22:13:21.000Z","method":"POST","path":"/users","response_code":201,"duration":7,"authority":"api.example"}
+{"ts":1700000002.5,"request":{"method":"DELETE","uri":"/users/1","host":"api.example"},"status":204,"duration":0.25}
+{"msec":"1700000003.123","request":"GET /users/9 HTTP/1.1","status":404,"body_bytes_sent":0,"http_host":"api.example"}
+{"RequestMethod":"GET","RequestPath":"/users","DownstreamStatus":200,"Duration":1500000,"RequestHost":"api.example"}
+{"request":"\u0016\u0003\u0001","status":400,"host":"api.example"}
+{"request_method":"GET","uri":"/x","args":"a=b","status":0,"host":"api.example"}
+{"request_method":"GET","request_uri":"/","status":200,"host":"other.example"}
+"#;
+    let read = import_lines(log, NOW_MS).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(read.format, "access log");
+    let expected =
+        ["GET /users/1?full=1 200", "POST /users 201", "DELETE /users/1 204", "GET /users/9 404", "GET /users 200"];
+    assert_eq!(lines(&read), expected);
+    let latencies: Vec<u64> = read.exchanges.iter().map(|exchange| exchange.latency_us).collect();
+    assert_eq!(latencies, [12_000, 7_000, 250_000, 0, 1_500]);
+    let times: Vec<u64> = read.exchanges.iter().map(|exchange| exchange.received_at_ms).collect();
+    assert_eq!(times, [1_700_000_000_000, 1_700_000_001_000, 1_700_000_002_500, 1_700_000_003_123, NOW_MS]);
+    // A body that the log does not hold proves nothing; one that was empty does.
+    let cut: Vec<bool> = read.exchanges.iter().map(|exchange| exchange.response.body.truncated).collect();
+    assert_eq!(cut, [true, true, false, false, true]);
+    let notes = [
+        "1 lines were left out: they got no answer",
+        "1 lines were left out: they name no method and path",
+        "1 lines of other origins than api.example were left out",
+    ];
+    assert_eq!(read.notes, notes);
+}
+
+#[test]
+fn a_damaged_log_is_told_by_its_line() {
+    let good = r#"{"method":"GET","path":"/a","status":200}"#;
+    let check = |second: &str, expected: &str| {
+        let error = import_lines(
+            &format!(
+                "{good}
+
+{second}
+{good}
+"
+            ),
+            NOW_MS,
+        )
+        .expect_err("a refusal");
+        assert_eq!(error.to_string(), expected);
+    };
+    check(
+        r#"{"method":"GET","pa"#,
+        r#"at line 3 it has "{\"method\":\"GET\",\"pa": expected an object of JSON, as on the other lines"#,
+    );
+    check("[1]", "at line 3 it has [1]: expected an object of JSON, as on the other lines");
+    check(
+        r#"{"method":"GET","path":"/a","status":"600"}"#,
+        "at line 3/status it has 600: expected a status from 100 to 599",
+    );
+    check(r#"{"method":"GET","path":["/a"],"status":200}"#, r#"at line 3/path it has ["/a"]: expected a text"#);
 }
 
 /// Wherever one value of a good file turns into another kind, the reader answers and does not panic; and it is the same twice.
@@ -237,6 +306,7 @@ fn no_change_of_a_value_is_a_panic() {
     let request = json!({ "urlPathTemplate": "/é/{b}", "basicAuthCredentials": { "username": "a", "password": "b" },
         "bodyPatterns": [{ "binaryEqualTo": "AA==" }] });
     let documents = [
+        json!([{ "method": "GET", "path": "/é", "args": "é", "status": 200, "time": "2024-01-01T00:00:00Z", "host": "h" }]),
         json!({ "mappings": [stub(&request, &json!({ "jsonBody": { "b": "é" }, "headers": { "A": "b" } }))] }),
         simulation("v5", &json!([pair])),
         collection(&json!([{ "item": [{ "request": asked, "response": [said] }] }])),

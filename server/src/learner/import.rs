@@ -3,7 +3,7 @@
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value;
-use understudy_contract::import::{DECLARED, Import, ImportError, import};
+use understudy_contract::import::{DECLARED, Import, ImportError, import, import_lines};
 use understudy_contract::{Exchange, Headers};
 use understudy_types::Source;
 
@@ -34,8 +34,7 @@ pub struct Imported {
 
 /// Reads a document and hands its exchanges to the learner, waiting for room in its queue. For threads that may wait.
 pub fn import_document(handles: &Handles, bytes: &[u8]) -> Result<Imported, DocumentError> {
-    let document = parse(bytes)?;
-    let Import { format, exchanges, mut notes } = import(&document, crate::twin::now_ms())?;
+    let Import { format, exchanges, mut notes } = read(bytes, crate::twin::now_ms())?;
     let total = exchanges.len();
     let mut taken = 0;
     for exchange in exchanges {
@@ -50,17 +49,26 @@ pub fn import_document(handles: &Handles, bytes: &[u8]) -> Result<Imported, Docu
     Ok(Imported { format, exchanges: taken, notes })
 }
 
-fn parse(bytes: &[u8]) -> Result<Value, DocumentError> {
+fn read(bytes: &[u8], now_ms: u64) -> Result<Import, DocumentError> {
     let not_json = match serde_json::from_slice(bytes) {
-        Ok(value) => return Ok(value),
+        Ok(value) => return Ok(import(&value, now_ms)?),
         Err(error) => error.to_string(),
     };
-    let looks_like_json = bytes.trim_ascii_start().first().is_some_and(|first| matches!(first, b'{' | b'['));
-    if looks_like_json {
+    let text = std::str::from_utf8(bytes).map_err(|error| DocumentError::Text(error.to_string()))?;
+    if is_log(text) {
+        return Ok(import_lines(text, now_ms)?);
+    }
+    if text.trim_start().starts_with(['{', '[']) {
         return Err(DocumentError::Text(not_json));
     }
-    let text = std::str::from_utf8(bytes).map_err(|error| DocumentError::Text(error.to_string()))?;
-    serde_saphyr::from_str(text).map_err(|error| DocumentError::Text(error.to_string()))
+    let value: Value = serde_saphyr::from_str(text).map_err(|error| DocumentError::Text(error.to_string()))?;
+    Ok(import(&value, now_ms)?)
+}
+
+/// The first line is an object, whole.
+fn is_log(text: &str) -> bool {
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    first.trim_start().starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(first).is_ok()
 }
 
 /// As if it had passed through the proxy. `None` for what HTTP does not allow.

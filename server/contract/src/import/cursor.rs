@@ -19,6 +19,15 @@ impl<'v> Cursor<'v> {
         Self { value, pointer: String::new() }
     }
 
+    /// A value that stands in a document at a place with a name of its own.
+    pub(super) fn at(value: &'v Value, place: String) -> Self {
+        Self { value, pointer: place }
+    }
+
+    pub(super) fn place(&self) -> String {
+        self.pointer.clone()
+    }
+
     fn step(&self, value: &'v Value, name: &str) -> Self {
         let name = name.replace('~', "~0").replace('/', "~1");
         Self { value, pointer: format!("{}/{name}", self.pointer) }

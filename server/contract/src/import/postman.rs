@@ -16,6 +16,12 @@ pub(super) fn is_one(document: &Value) -> bool {
     schema.is_some_and(|schema| schema.contains("getpostman.com") || schema.contains("postman"))
 }
 
+/// Format 1 has its requests in one list, and no word that says so.
+pub(super) fn is_old(document: &Value) -> bool {
+    let has_list = |name: &str| document.get(name).is_some_and(Value::is_array);
+    document.get("info").is_none() && has_list("requests") && (has_list("order") || has_list("folders"))
+}
+
 pub(super) fn read(document: &Value, now_ms: u64) -> Result<Import, ImportError> {
     let root = Cursor::root(document);
     let schema = document.pointer("/info/schema").and_then(Value::as_str).unwrap_or("");
