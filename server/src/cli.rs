@@ -18,7 +18,7 @@ use understudy_types::Mode;
 use self::check::Manner;
 use self::report::{FailOn, Format};
 use crate::app::App;
-use crate::config::{Config, Flags, Layers, Mistake, Mistakes, ProcessEnv};
+use crate::config::{Config, Flags, Layers, LogFormat, Mistake, Mistakes, ProcessEnv};
 
 /// A wrong configuration, as `clap` does for wrong arguments.
 const EXIT_CONFIGURATION: u8 = 2;
@@ -161,7 +161,7 @@ pub fn run(mut cli: Cli) -> ExitCode {
 }
 
 async fn serve(config: Config, mistakes: Vec<Mistake>) -> ExitCode {
-    start_log(&config.log);
+    start_log(&config.log, config.log_format);
     let app = match App::start(config, mistakes).await {
         Ok(app) => app,
         Err(mistakes) => return explain(&mistakes),
@@ -193,11 +193,15 @@ async fn ask(config: &Config, command: Command) -> anyhow::Result<String> {
     }
 }
 
-fn start_log(filter: &str) {
+fn start_log(filter: &str, format: LogFormat) {
     // The filter was checked with the rest of the configuration.
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.with_ansi(ansi).init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
 }
 
 fn explain(mistakes: &Mistakes) -> ExitCode {

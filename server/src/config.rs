@@ -47,6 +47,17 @@ pub struct Config {
     /// How many times slower the learner works than it could; 1 but in tests and measurements.
     pub learner_slowdown: u32,
     pub log: String,
+    pub log_format: LogFormat,
+}
+
+/// How lines of the log are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// An object of JSON on each line.
+    Json,
 }
 
 /// Bytes of bodies that are kept to learn from.
@@ -127,6 +138,7 @@ impl Config {
             tls: TlsFiles::check(&mut checked),
             learner_slowdown: checked.parse("LEARNER_SLOWDOWN", factor).unwrap_or(1),
             log: checked.parse("LOG", log_filter).unwrap_or_else(|| "info".into()),
+            log_format: checked.parse("LOG_FORMAT", log_format).unwrap_or_default(),
         };
         mistakes.extend(config.contradictions());
         (config, mistakes)
@@ -270,6 +282,14 @@ fn log_filter(value: &str) -> Result<String, Wrong> {
     parsed
         .map(|_| value.to_owned())
         .map_err(|_| "a level such as info, or targets such as understudy_server=debug".into())
+}
+
+fn log_format(value: &str) -> Result<LogFormat, Wrong> {
+    match value {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("text or json".into()),
+    }
 }
 
 fn split_list(value: &str) -> Vec<String> {

@@ -11,6 +11,7 @@ mod fidelity;
 mod guard;
 mod links;
 pub mod live;
+mod metrics;
 mod outbox;
 mod plugins;
 mod present;
@@ -119,6 +120,7 @@ pub fn build(handles: &Arc<Handles>, address: SocketAddr) -> (Router, Arc<Feed>)
         .route("/admin/twin/settings", get(twin::settings).put(twin::set_settings))
         .route("/admin/twin/overrides", get(twin::overrides))
         .route("/admin/twin/overrides/{id}", delete(twin::remove_override))
+        .route("/admin/metrics", get(metrics::get))
         .route("/admin/healthz", get(api::alive))
         .route("/admin/readyz", get(api::alive))
         .route("/admin/ws", get(live::connect))

@@ -5,6 +5,7 @@ mod support;
 use std::process::Output;
 
 use support::{Server, Upstream};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 async fn understudy(env: &[(&str, &str)], arguments: &[&str]) -> Output {
@@ -27,6 +28,7 @@ async fn every_mistake_is_told_at_once_with_exit_code_2() {
         ("LISTEN_ADDR", &address),
         ("DATA_DIR", data_dir.to_str().unwrap()),
         ("FAILOVER", "maybe"),
+        ("LOG_FORMAT", "xml"),
     ];
     let output = understudy(&env, &[]).await;
     let text = String::from_utf8(output.stderr).unwrap();
@@ -36,10 +38,11 @@ async fn every_mistake_is_told_at_once_with_exit_code_2() {
         format!("LISTEN_ADDR is \"{address}\": expected a free port"),
         format!("DATA_DIR is \"{}\": expected a folder that can be written to", data_dir.display()),
         "FAILOVER is \"maybe\": expected on or off".to_owned(),
+        "LOG_FORMAT is \"xml\": expected text or json".to_owned(),
     ] {
         assert!(text.lines().any(|line| line.starts_with(&expected)), "{expected:?} is missing in\n{text}");
     }
-    assert_eq!(text.lines().count(), 4, "{text}");
+    assert_eq!(text.lines().count(), 5, "{text}");
 }
 
 #[tokio::test]
@@ -74,4 +77,16 @@ async fn small_commands_ask_a_running_server() {
     let output = understudy(&[("LISTEN_ADDR", &address)], &["status"]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("is one running?"));
+}
+
+#[tokio::test]
+async fn the_log_can_be_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_understudy"));
+    command.args(["--listen-addr", "127.0.0.1:0", "--log-format", "json"]).current_dir(dir.path()).env_clear();
+    let mut child = command.kill_on_drop(true).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let line = tokio::time::timeout(support::DEADLINE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let event: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    assert!(event["message"].is_string() && event["level"] == "INFO" && event["timestamp"].is_string(), "{event}");
 }

@@ -44,6 +44,7 @@ const KEYS: &[&str] = &[
     "UPSTREAM_CONNECT_TIMEOUT",
     "UPSTREAM_IDLE_TIMEOUT",
     "LOG",
+    "LOG_FORMAT",
 ];
 
 /// Read from the environment alone and told to nobody: switches for tests and measurements.
@@ -127,6 +128,9 @@ pub struct Flags {
     /// What to log, for example debug or understudy_server=trace [default: info]
     #[arg(long, global = true, value_name = "FILTER")]
     pub log: Option<String>,
+    /// How to write it: text, or json for an object on each line [default: text]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub log_format: Option<String>,
     /// Configuration file [default: understudy.toml, when there is one]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -153,6 +157,7 @@ impl Flags {
             "TLS_KEY" => self.tls_key.as_ref(),
             "UPSTREAM_CA_FILE" => self.upstream_ca_file.as_ref(),
             "LOG" => self.log.as_ref(),
+            "LOG_FORMAT" => self.log_format.as_ref(),
             _ => None,
         }
     }

@@ -287,6 +287,18 @@ fn prepare(handles: &Handles, parcel: Parcel) -> Item {
         handles.exchanges.push(&exchange);
     }
     row.target.clone_from(&exchange.request.target);
+    tracing::debug!(
+        target: "understudy::exchange",
+        id = row.id,
+        method = row.method,
+        target = row.target,
+        template = row.template.as_deref(),
+        status = row.status,
+        duration_us = row.duration_us,
+        bytes = row.bytes,
+        source = ?row.source,
+        reason = row.reason,
+    );
     handles.chaos.observe(&row, &exchange, fault.as_deref());
     if learnable { Item::Learn(Box::new(exchange), row) } else { Item::Show(row) }
 }
