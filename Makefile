@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # Variables given on the command line (`make run TARGET_URL=…`) reach the server as environment variables: make exports
 # them by itself. The configuration table of the README has all of them.
 
-.PHONY: help run test e2e size check lint bench bounds exports dist packaging interop endurance setup clean
+.PHONY: help run test e2e size check lint bench bounds exports traces dist packaging interop endurance setup clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,11 @@ bounds: ## learning under floods of a million paths and keys, and merging in ten
 exports: ## have the OpenAPI that is learned of learnbench's documents judged by two linters
 	@scripts/setup.sh exports
 	@scripts/exports.sh
+
+traces: ## the build that sends traces (feature otlp): clippy and its tests
+	@scripts/setup.sh check
+	@cargo clippy --locked --workspace --exclude understudy-frontend --features understudy-server/otlp --all-targets -- -D warnings
+	@cargo test --locked --workspace --exclude understudy-frontend --features understudy-server/otlp --test traces
 
 dist: ## one archive with everything that runs: target/dist/understudy.tar.gz
 	@scripts/setup.sh run

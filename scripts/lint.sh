@@ -13,7 +13,11 @@ run() {
     printf '==> %s: done in %d s\n' "$title" $((SECONDS - started))
 }
 
+# Sending traces takes another HTTP client and protobuf, which only those have who ask for it.
+without_traces() { ! cargo tree --locked --package understudy-server --edges normal | grep -i opentelemetry; }
+
 run "formatting" cargo fmt --all --check
+run "no traces unless asked for" without_traces
 run "clippy: server" cargo clippy --locked --all-targets "${NATIVE[@]}" -- -D warnings
 run "clippy: browser" cargo clippy --locked "${WASM[@]}" --package understudy-frontend -- -D warnings
 run "clippy: plugins" cargo clippy --locked "${WASM[@]}" "${GUESTS[@]}" -- -D warnings

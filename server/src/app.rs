@@ -35,6 +35,7 @@ use crate::shadow::{self, Shadow, Stage};
 use crate::snapshot::{Snapshot, policy_mode};
 use crate::stats::Stats;
 use crate::store::{Project, Store, Writer, beside};
+use crate::traces::Traces;
 use crate::traffic::Traffic;
 use crate::twin::{TwinControl, first_state, parse};
 use crate::watchdog::webhooks::{self, Outgoing, Webhooks};
@@ -205,6 +206,7 @@ impl App {
             }
             handles.intake.close();
             learner.join();
+            handles.traces.end();
             handles.shadow.close();
             if shadow.join().is_err() {
                 tracing::error!("the thread that scores the twin panicked; see above");
@@ -363,6 +365,7 @@ fn build(
         stats,
         traffic,
         exchanges: Exchanges::default(),
+        traces: Traces::start(),
         messages: Messages::default(),
         outbox: Outbox::new(project.outbox),
         shadow,

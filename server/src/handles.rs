@@ -28,6 +28,7 @@ use crate::shadow::Shadow;
 use crate::snapshot::{Snapshot, policy_mode, types_mode};
 use crate::stats::Stats;
 use crate::store::{Store, StoreError};
+use crate::traces::Traces;
 use crate::traffic::Traffic;
 use crate::watchdog::Watch;
 
@@ -54,6 +55,7 @@ pub struct Handles {
     pub stats: Arc<Stats>,
     pub traffic: Arc<Traffic>,
     pub exchanges: Exchanges,
+    pub traces: Traces,
     pub messages: Messages,
     /// Writes that the twin answered in the API's place.
     pub outbox: Outbox,

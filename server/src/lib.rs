@@ -20,6 +20,7 @@ pub mod shadow;
 pub mod snapshot;
 pub mod stats;
 pub mod store;
+pub mod traces;
 pub mod traffic;
 pub mod twin;
 pub mod watchdog;

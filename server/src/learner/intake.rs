@@ -299,6 +299,7 @@ fn prepare(handles: &Handles, parcel: Parcel) -> Item {
         source = ?row.source,
         reason = row.reason,
     );
+    handles.traces.record(&row, exchange.request.headers.get("traceparent"));
     handles.chaos.observe(&row, &exchange, fault.as_deref());
     if learnable { Item::Learn(Box::new(exchange), row) } else { Item::Show(row) }
 }
