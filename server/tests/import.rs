@@ -44,3 +44,37 @@ async fn a_damaged_log_changes_nothing() {
     assert_eq!(server.status().await["learner"]["offered"], 0);
     server.stop().await;
 }
+
+/// Longer than what is read whole.
+#[tokio::test]
+async fn a_recording_may_have_any_size() {
+    let (_upstream, server) = server().await;
+    let filler = "x".repeat(1 << 20);
+    let entry = |id: usize| {
+        let url = format!("https://api.example/users/{id}");
+        let content =
+            json!({ "mimeType": "application/json", "text": json!({ "id": id, "filler": filler }).to_string() });
+        json!({
+            "startedDateTime": "2024-01-01T00:00:00Z", "time": 2,
+            "request": { "method": "GET", "url": url, "headers": [] },
+            "response": { "status": 200, "headers": [], "content": content },
+        })
+        .to_string()
+    };
+    let file = server.dir.path().join("long.har");
+    let entries: Vec<String> = (1..=36).map(entry).collect();
+    std::fs::write(&file, format!("{{\"log\":{{\"version\":\"1.2\",\"entries\":[{}]}}}}", entries.join(","))).unwrap();
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_understudy"))
+        .args(["--listen-addr", &server.app.api().to_string(), "import"])
+        .arg(&file)
+        .current_dir(server.dir.path())
+        .env_clear()
+        .output()
+        .await
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(told.starts_with("36 exchanges from HAR"), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    server.learned(36).await;
+    assert_eq!(server.get_json("/admin/endpoints").await[0]["template"], "/users/{id}");
+    server.stop().await;
+}

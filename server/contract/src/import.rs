@@ -18,6 +18,8 @@ mod wiremock;
 
 use serde_json::Value;
 
+pub use har::Survey;
+
 use crate::{Contract, Exchange};
 
 /// A request header that no client sends: the exchange was made from a document. Its value is the path template.

@@ -6,18 +6,57 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::Import;
-use super::saved::{Saved, is_dropped, of_one_api};
+use super::saved::{Origins, Saved, is_dropped, of_one_api};
 use crate::{Body, Exchange, Headers, Request, Response};
 
 pub(super) fn read(document: &Value, now_ms: u64) -> Import {
     let all = document.pointer("/log/entries").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let entries: Vec<Saved> = all.iter().filter_map(|entry| read_entry(entry, now_ms)).collect();
     let mut notes = Vec::new();
-    if entries.len() < all.len() {
-        notes.push(format!("{} entries without an answer were left out", all.len() - entries.len()));
-    }
+    notes.extend(unanswered(all.len() - entries.len()));
     let exchanges = of_one_api(entries, "entries", &mut notes);
     Import { format: "HAR", exchanges, notes }
+}
+
+fn unanswered(count: usize) -> Option<String> {
+    (count > 0).then(|| format!("{count} entries without an answer were left out"))
+}
+
+/// A look at all entries of a recording, one after the other: which API it is about has to be known before the first of them is
+/// imported, and a long recording is not held in memory for that.
+#[derive(Debug, Default)]
+pub struct Survey {
+    origins: Origins,
+    entries: usize,
+    answered: usize,
+}
+
+impl Survey {
+    pub fn add(&mut self, entry: &Value) {
+        self.entries += 1;
+        if let Some(saved) = read_entry(entry, 0) {
+            self.answered += 1;
+            self.origins.add(&saved);
+        }
+    }
+
+    /// How many entries were looked at.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.entries
+    }
+
+    /// Whether an entry is one of the API's, with an answer.
+    #[must_use]
+    pub fn keeps(&self, entry: &Value) -> bool {
+        read_entry(entry, 0).is_some_and(|saved| Some(saved.origin.as_str()) == self.origins.main())
+    }
+
+    /// What is left out, and why.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        unanswered(self.entries - self.answered).into_iter().chain(self.origins.note("entries")).collect()
+    }
 }
 
 fn read_entry(entry: &Value, now_ms: u64) -> Option<Saved> {

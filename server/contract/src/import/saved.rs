@@ -45,27 +45,47 @@ impl Saved {
     }
 }
 
-/// An app talks to many servers; its API is the one that answers in JSON, else the one that answers most.
-fn main_origin(all: &[Saved]) -> Option<String> {
-    let mut counts = BTreeMap::<&str, (usize, usize)>::new();
-    for saved in all {
-        let count = counts.entry(&saved.origin).or_default();
+/// Servers by their origin: how many of their answers are JSON, and how many there are.
+#[derive(Debug, Default)]
+pub(super) struct Origins(BTreeMap<String, (usize, usize)>);
+
+impl Origins {
+    pub(super) fn add(&mut self, saved: &Saved) {
         let kind = saved.exchange.response.headers.media_type();
+        let count = match self.0.get_mut(&saved.origin) {
+            Some(count) => count,
+            None => self.0.entry(saved.origin.clone()).or_default(),
+        };
         count.0 += usize::from(kind.is_some_and(|kind| super::is_json(&kind)));
         count.1 += 1;
     }
-    counts.into_iter().max_by_key(|(_, count)| *count).map(|(origin, _)| origin.to_owned())
+
+    /// An app talks to many servers; its API is the one that answers in JSON, else the one that answers most.
+    pub(super) fn main(&self) -> Option<&str> {
+        self.0.iter().max_by_key(|(_, count)| *count).map(|(origin, _)| origin.as_str())
+    }
+
+    /// How many answers other servers than the main one gave.
+    pub(super) fn others(&self) -> usize {
+        let main = self.main();
+        self.0.iter().filter(|(origin, _)| Some(origin.as_str()) != main).map(|(_, count)| count.1).sum()
+    }
+
+    /// What is left out for it.
+    pub(super) fn note(&self, what: &str) -> Option<String> {
+        let main = self.main().filter(|_| self.others() > 0)?;
+        Some(format!("{} {what} of other origins than {main} were left out", self.others()))
+    }
 }
 
 /// The exchanges of one API, in order and numbered; `what` is the file's own word for them.
 pub(super) fn of_one_api(all: Vec<Saved>, what: &str, notes: &mut Vec<String>) -> Vec<Exchange> {
-    let main = main_origin(&all);
-    let (own, others): (Vec<Saved>, Vec<Saved>) =
-        all.into_iter().partition(|saved| Some(&saved.origin) == main.as_ref());
-    if let Some(main) = main.filter(|_| !others.is_empty()) {
-        notes.push(format!("{} {what} of other origins than {main} were left out", others.len()));
-    }
-    let mut exchanges: Vec<Exchange> = own.into_iter().map(|saved| saved.exchange).collect();
+    let mut origins = Origins::default();
+    all.iter().for_each(|saved| origins.add(saved));
+    notes.extend(origins.note(what));
+    let main = origins.main();
+    let own = all.into_iter().filter(|saved| Some(saved.origin.as_str()) == main);
+    let mut exchanges: Vec<Exchange> = own.map(|saved| saved.exchange).collect();
     exchanges.sort_by_key(|exchange| exchange.received_at_ms);
     for (id, exchange) in (0..).zip(&mut exchanges) {
         exchange.id = id;
