@@ -58,6 +58,21 @@ async fn the_request_head_arrives_without_hop_by_hop_fields() {
 }
 
 #[tokio::test]
+async fn an_upstream_with_an_ipv6_address_is_reached() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("skipped: this machine has no ::1");
+        return;
+    }
+    let upstream = Upstream::start_at("[::1]:0".parse().unwrap(), show_head).await;
+    let server = Server::start(upstream.address).await;
+    let response = server.client.get(server.url("/a")).header("host", "app.test").send().await.unwrap();
+    assert_eq!(header(&response, "x-understudy-source"), "upstream");
+    let body = response.text().await.unwrap();
+    assert!(body.contains("GET /a\n") && body.contains("host: app.test\n"), "a nearby upstream: {body}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn the_response_head_arrives_and_says_who_answered() {
     let upstream = Upstream::start(|_| async {
         Response::builder()

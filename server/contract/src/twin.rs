@@ -19,6 +19,7 @@ mod fault;
 mod generate;
 mod inspect;
 mod journal;
+mod json_patch;
 mod jwt;
 mod keep;
 mod kinship;

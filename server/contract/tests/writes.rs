@@ -131,3 +131,40 @@ fn a_create_that_always_answers_one_id_shows_what_was_sent() {
     let (status, made) = twin.says(&request("POST", "/things", Some(&json!({"name": "fresh"}))));
     assert_eq!((status, &made["name"]), (201, &json!("fresh")));
 }
+
+fn patch(id: u64, operations: &Value) -> understudy_contract::Request {
+    let mut asked = request("PATCH", &format!("/pages/{id}"), Some(operations));
+    asked.headers.0[0].1 = "application/json-patch+json".to_owned();
+    asked
+}
+
+#[test]
+fn operations_of_a_json_patch_change_the_row() {
+    let mut recording = Recording::default();
+    for id in 1..=6_u64 {
+        let mut page = json!({"id": id, "title": format!("Page {id}"), "tags": ["draft"], "version": 1});
+        let sent = json!({"title": page["title"], "tags": ["draft"]});
+        recording.note(request("POST", "/pages", Some(&sent)), &(201, page.clone()));
+        recording.note(request("GET", &format!("/pages/{id}"), None), &(200, page.clone()));
+        for version in 2..=3 {
+            page["title"] = json!(format!("Chapter {id}.{version}"));
+            page["version"] = json!(version);
+            let asked = patch(id, &json!([{"op": "replace", "path": "/title", "value": page["title"]}]));
+            recording.note(asked, &(200, page.clone()));
+        }
+    }
+    let mut twin = recording.twin();
+    let asked = patch(
+        3,
+        &json!([
+            {"op": "test", "path": "/title", "value": "Chapter 3.3"},
+            {"op": "replace", "path": "/title", "value": "Appendix"},
+            {"op": "add", "path": "/tags/0", "value": "new"},
+        ]),
+    );
+    let due = json!({"id": 3, "title": "Appendix", "tags": ["new", "draft"], "version": 4});
+    assert_eq!(twin.says(&asked), (200, due.clone()));
+    assert_eq!(twin.says(&asked).0, 409, "the title is another one now");
+    assert_eq!(twin.says(&patch(3, &json!([{"op": "paint", "path": "/title"}]))).0, 400);
+    assert_eq!(twin.says(&request("GET", "/pages/3", None)), (200, due));
+}

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::Answer;
 use super::answer::write_json;
 use super::behaviour::{Behaviour, Rule, Sample, Selector};
+use super::json_patch::{self, Misfit};
 use super::mine::sample;
 use super::trace::{Call, Sent, Trace};
 use super::world::State;
@@ -161,8 +162,12 @@ fn fault(rule: &Rule, state: &State, call: &Call) -> Option<(u16, &'static str)>
     let creates = rule.place.method == "PUT";
     for (class, key) in named.filter(|_| !creates) {
         let table = &state.world.tables[class];
-        if table.rows.contains_key(key) {
-            continue;
+        if let Some(row) = table.rows.get(key) {
+            match json_patch::apply(call, &row.fields) {
+                Some(Err(Misfit::Malformed)) => return Some((400, "the body is no JSON Patch")),
+                Some(Err(Misfit::Conflict)) => return Some((409, "the patch does not fit the row")),
+                _ => continue,
+            }
         }
         // Some go on saying that it went well.
         let firm = rule.open_world == 0 || rule.place.method == "GET";

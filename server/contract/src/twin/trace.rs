@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value};
 
-use super::Journal;
+use super::{Journal, json_patch};
 use crate::{Body, Contract, Exchange, Headers, Request};
 
 /// A request as the twin reads it, recorded or live.
@@ -269,6 +269,7 @@ fn read_sent(headers: &Headers, body: &Body) -> Sent {
         return std::str::from_utf8(&body.bytes).map_or(Sent::Opaque, |text| Sent::Value(form(&query_pairs(text))));
     }
     match serde_json::from_slice(&body.bytes) {
+        Ok(value) if json_patch::is_patch(&media_type) => Sent::Value(json_patch::as_members(value)),
         Ok(value) => Sent::Value(value),
         Err(_) if media_type.contains("json") => Sent::Malformed,
         Err(_) => Sent::Opaque,

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::behaviour::{Behaviour, FieldPlan, IdRule, Otherwise, Plan};
+use super::json_patch;
 use super::maker::{Maker, type_word};
 use super::template::Slots;
 use super::trace::Call;
@@ -55,13 +56,18 @@ impl Writing<'_> {
 
     /// Changes a row; returns its key, which may be a new one (a slug that follows a title).
     pub(super) fn update(&self, state: &mut State, class: usize, key: &str, plan: &Plan) -> String {
-        let payload = self.payload(plan);
         let Some(mut row) = state.world.row(&(class, key.to_owned())).cloned() else { return key.to_owned() };
+        let patched = json_patch::apply(self.call, &row.fields).and_then(Result::ok);
+        let payload = self.payload(plan);
         let key_field = self.behaviour.classes.all[class].key.clone();
         if plan.replaces {
             row.fields.retain(|name, _| *name == key_field);
         }
         self.fill(state, class, plan, &payload, &mut row);
+        if let Some(patched) = patched {
+            row.fields.extend(patched.set.into_iter().filter(|(name, _)| *name != key_field));
+            patched.gone.iter().for_each(|name| drop(row.fields.shift_remove(name)));
+        }
         let new = if key_field.is_empty() { None } else { row.fields.get(&key_field).and_then(key_text) };
         let new = new.unwrap_or_else(|| key.to_owned());
         if new != key {

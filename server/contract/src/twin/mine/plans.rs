@@ -80,7 +80,12 @@ pub(super) fn effect(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) ->
     if let Some(effect) = put(facts, id_rules, endpoint, &events, &pattern) {
         return effect;
     }
-    let makes = creations > 0 && place.method != "DELETE" && !facts.classes.all[class].key.is_empty();
+    // A row that the path names was there before, though nobody had seen it.
+    let named = place.ends_in_parameter() && {
+        let slot = facts.classes.params[endpoint].len() - 1;
+        events.iter().all(|event| selector_holds(facts, event, &Selector::Param(slot)))
+    };
+    let makes = creations > 0 && place.method != "DELETE" && !named && !facts.classes.all[class].key.is_empty();
     if makes && creations * 2 > events.len() {
         let events: Vec<&Event> = events.into_iter().filter(|event| event.before.is_none()).collect();
         return Effect::Create { class, plan: plan(facts, id_rules, &events, &pattern, true) };
@@ -97,8 +102,11 @@ pub(super) fn effect(facts: &Facts<'_>, id_rules: &[IdRule], endpoint: usize) ->
         let events: Vec<&Event> = events.into_iter().filter(|event| event.before.is_some()).collect();
         return Effect::Delete { class, slot, plan: plan(facts, id_rules, &events, &pattern, false) };
     }
-    let events: Vec<&Event> = events.into_iter().filter(|event| event.before.is_some()).collect();
-    let plan = plan(facts, id_rules, &events, &pattern, false);
+    let changes: Vec<&Event> = events.iter().copied().filter(|event| event.before.is_some()).collect();
+    let plan = match changes.is_empty() {
+        true => plan(facts, id_rules, &events, &pattern, true),
+        false => plan(facts, id_rules, &changes, &pattern, false),
+    };
     Effect::Update { class, selector, plan }
 }
 
