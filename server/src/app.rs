@@ -377,7 +377,21 @@ fn build(
         next_id,
         config,
     };
-    (Arc::new(handles), outgoing, (inbox, Knowledge { model: project.model, rules: project.rules, journal }, stage))
+    (
+        Arc::new(handles),
+        outgoing,
+        (
+            inbox,
+            Knowledge {
+                model: project.model,
+                rules: project.rules,
+                newest: journal.newest().unwrap_or(0),
+                journal,
+                ..Knowledge::default()
+            },
+            stage,
+        ),
+    )
 }
 
 /// From the project's name, so that a copy of a project under the same name tells the same story.

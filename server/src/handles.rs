@@ -114,7 +114,10 @@ impl Handles {
     /// `learned_to` is the id of the newest exchange in them.
     pub fn publish(&self, contract: &Arc<Contract>, behaviour: &Arc<Behaviour>, learned_to: u64) {
         let mut state = self.twin_state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.rebase(behaviour, &self.snapshot.load().behaviour);
+        let known = self.snapshot.load_full();
+        if !Arc::ptr_eq(&known.behaviour, behaviour) {
+            state.rebase(behaviour, &known.behaviour);
+        }
         self.snapshot.rcu(|old| Snapshot {
             contract: Arc::clone(contract),
             behaviour: Arc::clone(behaviour),

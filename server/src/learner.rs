@@ -19,7 +19,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use understudy_contract::import::{declared_template, without_outweighed};
-use understudy_contract::twin::{Behaviour, Journal};
+use understudy_contract::twin::{Behaviour, Echoes, Journal};
 use understudy_contract::{Contract, Exchange, Model, Rules};
 use understudy_types::TrafficRow;
 
@@ -55,6 +55,10 @@ pub struct Knowledge {
     pub model: Model,
     pub rules: Rules,
     pub journal: Journal,
+    /// What the journal need not hear again.
+    pub echoes: Echoes,
+    /// The id of the newest exchange that was learned.
+    pub newest: u64,
 }
 
 /// Both threads. They end after [`Intake::close`].
@@ -133,6 +137,8 @@ struct Unpublished {
     learned: u64,
     /// People changed the rules.
     edited: bool,
+    /// Something was said that had not been said before.
+    news: bool,
     /// The ids of what is in the journal and not yet in the file.
     exchanges: BTreeSet<u64>,
     traffic: VecDeque<TrafficRow>,
@@ -212,9 +218,13 @@ fn take(
             handles.watchdog.observe(&handles.snapshot.load().contract, &exchange);
             knowledge.model.learn_under(&exchange, template, &knowledge.rules);
             unpublished.learned += 1;
-            unpublished.exchanges.insert(exchange.id);
             unpublished.show(row);
-            knowledge.journal.push(*exchange);
+            knowledge.newest = knowledge.newest.max(exchange.id);
+            if !knowledge.echoes.is_echo(&exchange) {
+                unpublished.news = true;
+                unpublished.exchanges.insert(exchange.id);
+                knowledge.journal.push(*exchange);
+            }
         }
         Item::Show(row) => unpublished.show(row),
         Item::Edit(request) => edit(handles, *request, knowledge, unpublished),
@@ -247,20 +257,28 @@ pub(crate) fn mine(journal: &Journal, contract: &Contract) -> Behaviour {
     }
 }
 
+fn has_same_endpoints(a: &Contract, b: &Contract) -> bool {
+    a.endpoints().iter().map(|endpoint| &endpoint.id).eq(b.endpoints().iter().map(|endpoint| &endpoint.id))
+}
+
 /// Computes, swaps, stores; then, and not before, the exchanges count as learned.
 fn publish(handles: &Handles, knowledge: &Knowledge, unpublished: &mut Unpublished) {
     let learned = std::mem::take(&mut unpublished.learned);
     let edited = std::mem::take(&mut unpublished.edited);
+    let news = std::mem::take(&mut unpublished.news);
     unpublished.since = None;
     let mut batch = unpublished.batch(&knowledge.journal);
     if learned > 0 || edited {
         let contract = Arc::new(knowledge.model.contract_under(&knowledge.rules));
-        let behaviour = Arc::new(mine(&knowledge.journal, &contract));
+        // Echoes move counts, and the twin goes on as it was. Mining is by far the dearest part.
+        let known = handles.snapshot.load_full();
+        let same = !news && !edited && has_same_endpoints(&known.contract, &contract);
+        let behaviour = if same { Arc::clone(&known.behaviour) } else { Arc::new(mine(&knowledge.journal, &contract)) };
         if edited {
             handles.set_rules(&knowledge.rules);
         }
         handles.watchdog.adopt(&contract);
-        handles.publish(&contract, &behaviour, knowledge.journal.newest().unwrap_or(0));
+        handles.publish(&contract, &behaviour, knowledge.newest);
         batch.model = Some(knowledge.model.encode());
         batch.oldest_exchange = knowledge.journal.oldest();
     }

@@ -15,6 +15,7 @@ mod cases;
 mod causes;
 mod classes;
 mod complete;
+mod echoes;
 mod fault;
 mod generate;
 mod inspect;
@@ -49,6 +50,7 @@ use bytes::Bytes;
 pub(crate) use generate::Generator;
 
 pub use behaviour::Behaviour;
+pub use echoes::Echoes;
 pub use inspect::{Collection, Entity, Example};
 pub use journal::Journal;
 pub use keep::{Extent, RestoreError};
