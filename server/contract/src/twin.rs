@@ -38,6 +38,7 @@ mod rehearse;
 mod select;
 mod show;
 mod template;
+mod timed;
 mod told;
 mod trace;
 mod value;

@@ -168,3 +168,18 @@ fn operations_of_a_json_patch_change_the_row() {
     assert_eq!(twin.says(&patch(3, &json!([{"op": "paint", "path": "/title"}]))).0, 400);
     assert_eq!(twin.says(&request("GET", "/pages/3", None)), (200, due));
 }
+
+#[test]
+fn ids_that_tell_the_time_go_on_telling_it() {
+    let mut recording = Recording::default();
+    for n in 1..=5_u64 {
+        let id = format!("01971a3c-{:04x}-7cc3-98c4-dc0c0c0739{n:02x}", n * 300);
+        let sent = json!({"note": format!("note {n}")});
+        recording.note(request("POST", "/notes", Some(&sent)), &(201, json!({"id": id, "note": sent["note"]})));
+        recording.note(request("GET", &format!("/notes/{id}"), None), &(200, json!({"id": id, "note": sent["note"]})));
+    }
+    let (_, made) = recording.twin().says(&request("POST", "/notes", Some(&json!({"note": "new"}))));
+    let id = made["id"].as_str().expect("an id");
+    // The twin's clock in these tests says 1,760,000,000,000.
+    assert!(id.starts_with("0199c82c-c000-7"), "{id}");
+}

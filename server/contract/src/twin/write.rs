@@ -6,6 +6,7 @@ use super::behaviour::{Behaviour, FieldPlan, IdRule, Otherwise, Plan};
 use super::json_patch;
 use super::maker::{Maker, type_word};
 use super::template::Slots;
+use super::timed::timed;
 use super::trace::Call;
 use super::value::{
     TimeForm, at, common_prefix, hash, key_text, plant, retyped, same_shape, shaped, slugify, within, write_time,
@@ -299,7 +300,7 @@ impl Writing<'_> {
             Some(IdRule::Shape { like, prefix }) => {
                 let mut seed = hash(&[key_field, &self.seed.to_string(), &state.answers.to_string()]);
                 loop {
-                    let text = shaped(like, prefix, seed);
+                    let text = timed(like, self.now_ms, seed).unwrap_or_else(|| shaped(like, prefix, seed));
                     if !table.rows.contains_key(&text) {
                         return Value::from(text);
                     }
