@@ -9,6 +9,7 @@ use leptos::task::spawn_local;
 use leptos::{ev, web_sys};
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
+use serde::Deserialize;
 use web_sys::wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Element, FormData, HtmlFormElement, UrlSearchParams};
 
@@ -89,15 +90,21 @@ fn submitted(live: Live, event: &ev::SubmitEvent, go: impl Fn(String) + 'static)
             data.append_with_str(&name, &button.get_attribute("value").unwrap_or_default()).ok()?;
         }
     }
-    let fields = UrlSearchParams::new_with_str_sequence_sequence(&data).ok()?;
     event.prevent_default();
     let action = form.get_attribute("action").unwrap_or_default();
-    if form.method() != "post" {
-        go(format!("{action}?{}", String::from(fields.to_string())));
-        return None;
-    }
+    // Files go as they are; whatever has none, as fields of an address do.
+    let body: JsValue = if form.enctype() == "multipart/form-data" {
+        data.into()
+    } else {
+        let fields = UrlSearchParams::new_with_str_sequence_sequence(&data).ok()?;
+        if form.method() != "post" {
+            go(format!("{action}?{}", String::from(fields.to_string())));
+            return None;
+        }
+        fields.into()
+    };
     spawn_local(async move {
-        let answer = post(&action, fields).await;
+        let answer = post(&action, body).await;
         if let Ok(Some(to)) = &answer {
             go(to.clone());
         }
@@ -114,15 +121,29 @@ fn submitted(live: Live, event: &ev::SubmitEvent, go: impl Fn(String) + 'static)
     None
 }
 
+/// An error of the admin API, as far as it is shown.
+#[derive(Deserialize)]
+struct Refusal {
+    error: Words,
+}
+
+#[derive(Deserialize)]
+struct Words {
+    message: String,
+}
+
 /// Where the server leads to, if it does.
-async fn post(action: &str, fields: UrlSearchParams) -> Result<Option<String>, String> {
+async fn post(action: &str, body: JsValue) -> Result<Option<String>, String> {
     let sent =
-        async { gloo_net::http::Request::post(action).header("accept", "application/json").body(fields)?.send().await };
+        async { gloo_net::http::Request::post(action).header("accept", "application/json").body(body)?.send().await };
     let response = sent.await.map_err(|error| error.to_string())?;
     if response.ok() {
         return Ok(response.headers().get("location"));
     }
     let text = response.text().await.unwrap_or_default();
+    if let Ok(Refusal { error }) = serde_json::from_str(&text) {
+        return Err(error.message);
+    }
     // In front stands which kind of error it is.
     Err(text.split_once('|').map_or(text.as_str(), |(_, words)| words).to_owned())
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use understudy_types::{
     Baselines, Changelog, ChaosTouch, ChaosView, DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail,
-    ExchangeDetail, LatencyMode, Limit, Mode, Override, PluginInfo, Redaction, Spread, Status, TemplateMove,
+    ExchangeDetail, LatencyMode, Limit, Mode, Override, PluginInfo, Project, Redaction, Spread, Status, TemplateMove,
     TemplateRule, TrafficRow, TwinEntity, TwinExample, TwinLink, TwinSave, TwinSettings, TwinState, Webhook,
 };
 
@@ -127,6 +127,13 @@ pub trait Backend: Send + Sync {
     fn fidelity(&self) -> Option<f64>;
 
     /// What is at work of faults on purpose, what could be, and how clients took it.
+    /// Names of the projects, the active one among them.
+    fn project_names(&self) -> Vec<String>;
+
+    fn projects(&self) -> Later<'_, Result<Vec<Project>, ErrorDetail>>;
+
+    fn change_project(&self, change: ProjectChange) -> Later<'_, Result<(), ErrorDetail>>;
+
     fn chaos(&self) -> ChaosView;
 
     /// The endpoints that a rule concerns.
@@ -152,6 +159,17 @@ pub enum ChaosChange {
     StartExperiment(Value),
     RemoveExperiment(u64),
     Halt,
+}
+
+/// What is done with projects; names with or without the ending of their files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProjectChange {
+    Activate(String),
+    Create { name: String, target: Option<String> },
+    Copy { name: String, to: String },
+    Rename { name: String, to: String },
+    Target { name: String, target: String },
+    Remove(String),
 }
 
 /// What the server provides as Leptos context.

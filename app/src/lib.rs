@@ -32,7 +32,7 @@ use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use components::Frame;
-use pages::{Chaos, Deck, Docs, Drift, Explorer, Lost, Plugins, Settings, Traffic, Twin};
+use pages::{Chaos, Deck, Docs, Drift, Explorer, Lost, Plugins, Projects, Settings, Traffic, Twin};
 
 /// The document around the page. Only the server writes it. `build` stands for the files of this build: with it in their
 /// addresses they may be kept for good.
@@ -87,6 +87,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/admin/twin") view=Twin ssr=SsrMode::Async/>
                     <Route path=path!("/admin/settings") view=Settings ssr=SsrMode::Async/>
                     <Route path=path!("/admin/plugins") view=Plugins ssr=SsrMode::Async/>
+                    <Route path=path!("/admin/projects") view=Projects ssr=SsrMode::Async/>
                 </Routes>
             </Frame>
         </Router>

@@ -46,6 +46,8 @@ pub struct Pulse {
     #[serde(default)]
     pub chaos: Revision,
     pub mode: String,
+    #[serde(default)]
+    pub project: String,
     pub upstream: Standing,
 }
 
@@ -284,6 +286,11 @@ mod browser {
     fn take(live: Live, said: Said, now_ms: u64) {
         match (said.what.as_str(), said.status) {
             ("tick", Some(pulse)) => {
+                if live.pulse.with_untracked(|before| before.project != pulse.project) {
+                    // Nothing that is shown belongs to the project that is active now.
+                    let _ = leptos::prelude::location().reload();
+                    return;
+                }
                 live.meter.update(|meter| meter.count(&pulse.counters, now_ms));
                 if !live.pulse.with_untracked(|before| before.stands_as(&pulse)) {
                     live.standing.update(|standing| *standing += 1);

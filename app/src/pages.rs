@@ -10,6 +10,8 @@ pub mod lost;
 #[cfg(feature = "ssr")]
 mod plugins;
 #[cfg(feature = "ssr")]
+mod projects;
+#[cfg(feature = "ssr")]
 mod settings;
 pub mod single;
 pub mod traffic;
@@ -20,7 +22,7 @@ pub use docs::Docs;
 pub use drift::Drift;
 pub use explorer::Explorer;
 pub use lost::Lost;
-pub use single::{Chaos, Plugins, Settings};
+pub use single::{Chaos, Plugins, Projects, Settings};
 pub use traffic::Traffic;
 pub use twin::Twin;
 
@@ -31,7 +33,7 @@ pub(crate) use server::draw;
 mod server {
     use leptos::prelude::*;
 
-    use super::{chaos, deck, docs, drift, explorer, plugins, settings, traffic, twin};
+    use super::{chaos, deck, docs, drift, explorer, plugins, projects, settings, traffic, twin};
     use crate::parts::{Desk, Drawn, Part};
 
     /// Longer than any id, filter or name of ours.
@@ -51,6 +53,7 @@ mod server {
             Part::Docs { source, version } => docs::board::draw(&desk, &source, &version),
             Part::Plugins => plugins::draw(&desk),
             Part::Chaos => chaos::draw(&desk),
+            Part::Projects => projects::draw(&desk).await,
             Part::Settings => settings::draw(&desk),
             Part::Redacted { text } => settings::redacted(&desk, text)?,
             Part::Difference { twin, api } => traffic::difference::draw(&twin, &api),

@@ -47,6 +47,7 @@ pub enum Part {
         version: String,
     },
     Plugins,
+    Projects,
     Chaos,
     Settings,
     /// What redaction leaves of a text.

@@ -1,17 +1,21 @@
 //! The command line: `serve`, and small commands that ask a running server.
 
 mod check;
+mod doctor;
 mod export;
 mod import;
 mod plugin;
+mod progress;
+mod projects;
 mod remote;
+mod replay;
 mod report;
 mod twin;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 use understudy_types::Mode;
 
@@ -26,9 +30,17 @@ const EXIT_CONFIGURATION: u8 = 2;
 /// Told twice to end; running exchanges were cut off.
 const EXIT_CUT_OFF: u8 = 130;
 
+/// Shown below the help, and in the man page.
+const EXIT_CODES: &str = "Exit codes:
+  0    it was done; check: nothing drifted; doctor: all is well
+  1    it could not be done; check, diff: something drifted; doctor: something is not well;
+       replay: not every request was answered
+  2    the arguments or the configuration are wrong; check, diff, doctor: it could not be looked at
+  130  serve was told twice to end and cut off what was running";
+
 /// An understudy for an API: it watches, learns, and stands in.
 #[derive(Debug, Parser)]
-#[command(name = "understudy", version, max_term_width = 100)]
+#[command(name = "understudy", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(flatten)]
     flags: Flags,
@@ -46,8 +58,31 @@ enum Command {
     Mode { mode: ModeWord },
     /// Print the learned API as an OpenAPI 3.1 document
     Openapi,
-    /// Learn an API from a document or a recording, by a running Understudy or straight into the project file
-    Import { file: PathBuf },
+    /// Learn a document, by a running Understudy or straight into the project file: OpenAPI 3.x or Swagger 2 (JSON or YAML), a HAR,
+    /// a Postman collection 2.1, WireMock mappings, a Hoverfly simulation v5, or an access log in JSON lines. A damaged file changes
+    /// nothing
+    Import {
+        file: PathBuf,
+        /// Print JSON instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// List projects, make, switch, copy, rename, delete, export and import them
+    Projects {
+        #[command(subcommand)]
+        command: projects::ProjectsCommand,
+        /// Print JSON instead of text
+        #[arg(long, global = true)]
+        json: bool,
+    },
+    /// Send the requests of a recording (HAR) to an address, and say how it did
+    Replay(replay::Replay),
+    /// Look project files over, repair what can be repaired, explain the rest
+    Doctor(doctor::Doctor),
+    /// Print what a shell needs to complete arguments
+    Completions { shell: clap_complete::Shell },
+    /// Print the man page, or write one for each command into a folder
+    Man { dir: Option<PathBuf> },
     /// Print what was learned in the form of another tool
     Export {
         #[arg(value_parser = clap::builder::PossibleValuesParser::new(crate::export::NAMES))]
@@ -129,6 +164,12 @@ impl From<ModeWord> for Mode {
 /// Runs one command to its end.
 #[must_use]
 pub fn run(mut cli: Cli) -> ExitCode {
+    // They say what could be said, whatever the configuration is.
+    match &cli.command {
+        Some(Command::Completions { shell }) => return complete(*shell),
+        Some(Command::Man { dir }) => return man(dir.as_deref()),
+        _ => {}
+    }
     if let Some(Command::Check { project: Some(project), .. }) = &cli.command {
         cli.flags.db_name = Some(project.clone());
     }
@@ -146,9 +187,20 @@ pub fn run(mut cli: Cli) -> ExitCode {
     }
     let command = match command {
         Command::Check { baseline, fail_on, format, .. } => {
-            return runtime.block_on(check::check(&config, baseline.as_deref(), Manner { fail_on, format }));
+            let project = layers.get("DB_NAME").is_some().then_some(config.project.as_str());
+            return runtime.block_on(check::check(&config, project, baseline.as_deref(), Manner { fail_on, format }));
         }
         Command::Diff { old, new, fail_on, format } => return check::diff(&old, &new, Manner { fail_on, format }),
+        Command::Doctor(doctor) => return doctor::run(&config, &doctor),
+        Command::Replay(wanted) => {
+            return match runtime.block_on(replay::run(&config, wanted)) {
+                Ok((text, all_answered)) => {
+                    println!("{text}");
+                    ExitCode::from(u8::from(!all_answered))
+                }
+                Err(error) => fail(&format!("{error:#}")),
+            };
+        }
         command => command,
     };
     match runtime.block_on(ask(&config, command)) {
@@ -182,15 +234,28 @@ async fn ask(config: &Config, command: Command) -> anyhow::Result<String> {
     let remote = remote::Remote::new(config)?;
     match command {
         Command::Plugin { command } => plugin::run(config, command),
-        Command::Import { file } => import::run(&remote, config, &file).await,
+        Command::Import { file, json } => import::run(&remote, config, &file, json).await,
+        Command::Projects { command, json } => projects::run(&remote, command, json).await,
         Command::Export { format, output } => export::run(&remote, config, &format, output.as_deref()).await,
         Command::Mode { mode } => remote.set_mode(mode.into()).await,
         Command::Openapi => remote.get("/admin/openapi.json").await,
         Command::Twin { command, json } => twin::run(&remote, command, json).await,
-        Command::Status | Command::Serve | Command::Check { .. } | Command::Diff { .. } => {
-            remote.get("/admin/status").await
-        }
+        // The others do not come here.
+        _ => remote.get("/admin/status").await,
     }
+}
+
+fn complete(shell: clap_complete::Shell) -> ExitCode {
+    clap_complete::generate(shell, &mut Cli::command(), "understudy", &mut std::io::stdout());
+    ExitCode::SUCCESS
+}
+
+fn man(dir: Option<&Path>) -> ExitCode {
+    let written = match dir {
+        Some(dir) => std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(Cli::command(), dir)),
+        None => clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()),
+    };
+    written.map_or_else(|error| fail(&format!("write the man page: {error}")), |()| ExitCode::SUCCESS)
 }
 
 fn start_log(filter: &str, format: LogFormat) {

@@ -14,6 +14,9 @@ use std::path::PathBuf;
 pub use layers::{Env, Flags, Layers, PluginTable, ProcessEnv};
 pub use target::TargetUrl;
 use understudy_policy::{Deadlines, Unwell};
+
+use crate::store::Keep;
+use crate::store::files::is_beside;
 pub use wire::{Fields, HostPolicy, ListenLimits, TlsFiles, UpstreamConfig, UpstreamHttp};
 
 /// Where the API listens when nobody says otherwise: nothing outside of this machine can reach it.
@@ -39,6 +42,8 @@ pub struct Config {
     pub unwell: Unwell,
     pub deadlines: Deadlines,
     pub capture: CaptureLimits,
+    /// Recorded traffic that a project keeps.
+    pub keep: Keep,
     pub fields: Fields,
     pub limits: ListenLimits,
     pub upstream: UpstreamConfig,
@@ -132,6 +137,7 @@ impl Config {
             unwell: checked.parse("UPSTREAM_5XX", unwell).unwrap_or_default(),
             deadlines: checked.deadlines(),
             capture: checked.capture_limits(),
+            keep: checked.keep(),
             fields: Fields::check(&mut checked),
             limits: ListenLimits::check(&mut checked),
             upstream: UpstreamConfig::check(&mut checked),
@@ -214,6 +220,13 @@ impl Checker<'_> {
         CaptureLimits { body: body.unwrap_or(usual.body), memory: memory.unwrap_or(usual.memory) }
     }
 
+    fn keep(&mut self) -> Keep {
+        let usual = Keep::default();
+        let age = self.parse("TRAFFIC_MAX_AGE", units::time);
+        let bytes = self.parse("TRAFFIC_MAX_SIZE", units::size).map(|bytes| bytes as u64);
+        Keep { age: age.unwrap_or(usual.age), bytes: bytes.unwrap_or(usual.bytes) }
+    }
+
     fn address(&mut self, key: &'static str) -> Option<SocketAddr> {
         self.parse(key, |value| {
             let numeric = value.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
@@ -236,8 +249,10 @@ impl From<&str> for Wrong {
 }
 
 /// A project is one file directly under `DATA_DIR`; `.db` is added when the name has no extension.
-fn project_file(value: &str) -> Result<String, Wrong> {
+pub(crate) fn project_file(value: &str) -> Result<String, Wrong> {
     let plain = !value.starts_with('.')
+        && !is_beside(value)
+        && !value.is_empty()
         && value.len() <= 100
         && value.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ' '));
     if !plain {

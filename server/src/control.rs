@@ -15,6 +15,7 @@ mod metrics;
 mod outbox;
 mod plugins;
 mod present;
+mod projects;
 mod rules;
 mod settings;
 mod spread;
@@ -30,6 +31,7 @@ use axum::middleware;
 use axum::routing::{delete, get, patch, post, put};
 
 use crate::handles::Handles;
+use crate::projects::Projects;
 
 use self::guard::Guard;
 use self::live::Feed;
@@ -37,13 +39,19 @@ use self::live::Feed;
 /// State of all routes.
 #[derive(Debug, Clone)]
 pub struct Control {
-    handles: Arc<Handles>,
+    projects: Arc<Projects>,
     feed: Arc<Feed>,
 }
 
 impl FromRef<Control> for Arc<Handles> {
     fn from_ref(control: &Control) -> Self {
-        Arc::clone(&control.handles)
+        control.projects.current()
+    }
+}
+
+impl FromRef<Control> for Arc<Projects> {
+    fn from_ref(control: &Control) -> Self {
+        Arc::clone(&control.projects)
     }
 }
 
@@ -54,11 +62,11 @@ impl FromRef<Control> for Arc<Feed> {
 }
 
 /// The router, and the feed that [`live::run`] has to fill.
-pub fn build(handles: &Arc<Handles>, address: SocketAddr) -> (Router, Arc<Feed>) {
+pub fn build(projects: &Arc<Projects>, address: SocketAddr) -> (Router, Arc<Feed>) {
     let feed = Arc::new(Feed::new());
-    let control = Control { handles: Arc::clone(handles), feed: Arc::clone(&feed) };
-    let guard = Guard::new(&handles.config, address);
-    let (pages, shared) = dashboard::router(handles);
+    let control = Control { projects: Arc::clone(projects), feed: Arc::clone(&feed) };
+    let guard = Guard::new(projects.config(), address);
+    let (pages, shared) = dashboard::router(projects);
     let router = Router::new()
         .route("/admin/status", get(api::status))
         .route("/admin/mode", put(api::set_mode))
@@ -121,6 +129,12 @@ pub fn build(handles: &Arc<Handles>, address: SocketAddr) -> (Router, Arc<Feed>)
         .route("/admin/twin/overrides", get(twin::overrides))
         .route("/admin/twin/overrides/{id}", delete(twin::remove_override))
         .route("/admin/metrics", get(metrics::get))
+        .route("/admin/projects", get(projects::list).post(projects::create))
+        .route("/admin/projects/import", post(projects::import).layer(DefaultBodyLimit::disable()))
+        .route("/admin/projects/{name}", get(projects::one).patch(projects::change).delete(projects::remove))
+        .route("/admin/projects/{name}/activate", post(projects::activate))
+        .route("/admin/projects/{name}/copy", post(projects::copy))
+        .route("/admin/projects/{name}/export", get(projects::export))
         .route("/admin/healthz", get(api::alive))
         .route("/admin/readyz", get(api::alive))
         .route("/admin/ws", get(live::connect))

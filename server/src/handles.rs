@@ -1,4 +1,4 @@
-//! What every request and every task shares.
+//! What every request and every task of an open project shares.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,14 +15,13 @@ use understudy_policy::Mode;
 use understudy_types as types;
 
 use crate::chaos::Chaos;
-use crate::config::{Config, TargetUrl};
+use crate::config::Config;
 use crate::exchanges::Exchanges;
 use crate::learner::Intake;
 use crate::messages::Messages;
 use crate::outbox::Outbox;
 use crate::proxy::capture::Budget;
-use crate::proxy::health::Health;
-use crate::proxy::upstream::Client;
+use crate::proxy::upstream::Upstream;
 use crate::redact::Redactor;
 use crate::shadow::Shadow;
 use crate::snapshot::{Snapshot, policy_mode, types_mode};
@@ -32,12 +31,13 @@ use crate::traces::Traces;
 use crate::traffic::Traffic;
 use crate::watchdog::Watch;
 
-/// One per running server.
+/// One per open project.
 pub struct Handles {
-    pub config: Config,
-    pub target: TargetUrl,
-    pub client: Client,
-    pub health: Health,
+    pub config: Arc<Config>,
+    /// The project's file under the data folder; it can be renamed.
+    pub name: ArcSwap<String>,
+    /// The API behind the project; people can name another one.
+    pub upstream: ArcSwap<Upstream>,
     pub snapshot: ArcSwap<Snapshot>,
     /// Goes with the behaviour in the snapshot: whoever replaces one replaces the other under this lock.
     pub twin_state: Mutex<State>,
@@ -69,17 +69,24 @@ pub struct Handles {
     /// Which plugin named the template of an endpoint, by its id.
     pub named_by: ArcSwap<BTreeMap<String, String>>,
     pub store: Store,
+    /// When the server was started.
     pub started: Instant,
     pub next_id: AtomicU64,
 }
 
 impl std::fmt::Debug for Handles {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Handles").field("target", &self.target).finish_non_exhaustive()
+        f.debug_struct("Handles").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
 impl Handles {
+    /// The project's file name.
+    #[must_use]
+    pub fn project(&self) -> String {
+        String::clone(&self.name.load())
+    }
+
     pub fn next_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
@@ -135,19 +142,20 @@ impl Handles {
     #[must_use]
     pub fn status(&self) -> types::Status {
         let snapshot = self.snapshot.load();
+        let upstream = self.upstream.load();
         types::Status {
             version: env!("CARGO_PKG_VERSION").into(),
-            project: self.config.project.clone(),
+            project: self.project(),
             mode: types_mode(snapshot.mode),
             failover: snapshot.failover,
             upstream: types::Upstream {
-                url: self.target.to_string(),
-                sample: self.config.target.is_none(),
+                url: upstream.target.to_string(),
+                sample: upstream.is_sample,
                 insecure: self.config.upstream.insecure,
-                health: self.health.health(),
-                breaker: self.health.breaker(),
-                latency_ms: self.health.latency_ms(),
-                last_error: self.health.last_error(),
+                health: upstream.health.health(),
+                breaker: upstream.health.breaker(),
+                latency_ms: upstream.health.latency_ms(),
+                last_error: upstream.health.last_error(),
             },
             learner: self.stats.learner(self.budget.shed()),
             outbox: self.outbox.waiting(),

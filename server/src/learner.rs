@@ -28,7 +28,7 @@ pub use intake::{Inbox, Intake};
 use templates::Templates;
 
 use crate::handles::Handles;
-use crate::store::{Batch, TRAFFIC_ROWS};
+use crate::store::Batch;
 
 /// So long nothing must come before the work on the snapshot begins: calls often come in bursts.
 const QUIET: Duration = Duration::from_millis(40);
@@ -39,6 +39,8 @@ const LATEST: Duration = Duration::from_millis(500);
 const REST_PER_WORK: u32 = 4;
 const REST_PER_WORK_WHILE_BUSY: u32 = 19;
 const LONGEST_REST: Duration = Duration::from_secs(5);
+/// Rows that wait to be written; more come together only while the disk or the computing is slower than the traffic for seconds.
+const MAX_ROWS_WAITING: usize = 50_000;
 /// Batches between the two threads. The intake waits when it is full, and then the queue in front of it fills up and sheds.
 const BETWEEN: usize = 4;
 
@@ -152,7 +154,7 @@ impl Unpublished {
     }
 
     fn show(&mut self, row: TrafficRow) {
-        if self.traffic.len() >= TRAFFIC_ROWS {
+        if self.traffic.len() >= MAX_ROWS_WAITING {
             self.traffic.pop_front();
         }
         self.traffic.push_back(row);

@@ -13,6 +13,7 @@ pub mod listen;
 pub mod messages;
 pub mod outbox;
 pub mod plugins;
+pub mod projects;
 pub mod proxy;
 pub mod redact;
 pub mod sample;

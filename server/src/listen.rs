@@ -34,12 +34,12 @@ use self::stream::{Stream, Switch};
 pub use self::workers::Workers;
 use crate::config::ListenLimits;
 use crate::handles::Handles;
+use crate::projects::Projects;
 use crate::proxy;
 use crate::proxy::body::Body;
 use crate::proxy::chaos::Cut;
 use crate::proxy::headers::Peer;
 use crate::proxy::respond::error_response;
-use crate::proxy::upstream::Client;
 
 /// HTTP/2 requests of one connection at once.
 const MAX_STREAMS: u32 = 256;
@@ -61,7 +61,7 @@ const MAX_BUFFER_BYTES: usize = 128 << 10;
 /// What a listener serves.
 #[derive(Debug, Clone)]
 pub struct Site {
-    pub handles: Arc<Handles>,
+    pub projects: Arc<Projects>,
     /// Dashboard and admin API.
     pub control: axum::Router,
     /// Where `control` runs: what it computes must not keep the connections of one thread waiting.
@@ -81,15 +81,15 @@ pub enum Role {
 
 /// Accepts until `stop` turns true, then drains.
 pub async fn run(listener: TcpListener, site: Site, workers: Arc<Workers>, stop: watch::Receiver<bool>) {
-    let limits = site.handles.config.limits;
+    let limits = site.projects.config().limits;
     let places = Arc::new(Semaphore::new(limits.connections));
     let refusals = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
     // Every connection holds a sender; when the last one is gone, so are the connections.
     let (running, mut ended) = mpsc::channel::<Infallible>(1);
     let admit = |socket: TcpStream, address, place| {
         let (site, stop, held) = (site.clone(), stop.clone(), (place, running.clone()));
-        workers.serve(socket, move |socket, client| async move {
-            serve(socket, address, (site, client), stop).await;
+        workers.serve(socket, move |socket, lane| async move {
+            serve(socket, address, (site, lane), stop).await;
             drop(held);
         });
     };
@@ -153,21 +153,16 @@ fn no_place() -> String {
     format!("HTTP/1.1 503 Service Unavailable\r\n{fields}\r\ncontent-length: {length}\r\n\r\n{body}")
 }
 
-async fn serve(
-    socket: TcpStream,
-    address: SocketAddr,
-    (site, client): (Site, Arc<Client>),
-    stop: watch::Receiver<bool>,
-) {
+async fn serve(socket: TcpStream, address: SocketAddr, (site, lane): (Site, usize), stop: watch::Receiver<bool>) {
     let peer = Arc::new(Peer::new(address.ip(), site.tls.is_some()));
     let socket = Socket::new(socket, Arc::clone(&peer));
-    let timeout = site.handles.config.limits.head_timeout;
+    let timeout = site.projects.config().limits.head_timeout;
     match &site.tls {
-        None => speak(socket, peer, (site, client), stop).await,
+        None => speak(socket, peer, (site, lane), stop).await,
         Some(config) => {
             let accepting = TlsAcceptor::from(Arc::clone(config)).accept(socket);
             match at_first(accepting, timeout, stop.clone()).await {
-                Some(Ok(stream)) => speak(stream, peer, (site, client), stop).await,
+                Some(Ok(stream)) => speak(stream, peer, (site, lane), stop).await,
                 Some(Err(error)) => tracing::debug!(%error, "shake hands with a client"),
                 None => {}
             }
@@ -189,14 +184,14 @@ async fn at_first<T>(work: impl Future<Output = T>, timeout: Duration, mut stop:
     }
 }
 
-async fn speak<T>(io: T, peer: Arc<Peer>, (site, client): (Site, Arc<Client>), stop: watch::Receiver<bool>)
+async fn speak<T>(io: T, peer: Arc<Peer>, (site, lane): (Site, usize), stop: watch::Receiver<bool>)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let limits = site.handles.config.limits;
+    let limits = site.projects.config().limits;
     let mut stream = Stream::new(io, limits.body_timeout);
     let Some(Ok(is_http2)) = at_first(stream.speaks_http2(), limits.head_timeout, stop.clone()).await else { return };
-    let service = service(site, client, peer, stream.switch());
+    let service = service(site, lane, peer, stream.switch());
     let io = TokioIo::new(stream);
     // A client that breaks off is not news.
     let ended = if is_http2 {
@@ -260,7 +255,7 @@ where
 
 fn service(
     site: Site,
-    client: Arc<Client>,
+    lane: usize,
     peer: Arc<Peer>,
     switch: Switch,
 ) -> impl Service<
@@ -276,13 +271,18 @@ fn service(
             Role::Api => false,
             Role::Control => true,
         };
-        let (handles, client, peer) = (Arc::clone(&site.handles), Arc::clone(&client), Arc::clone(&peer));
-        let control = is_ours.then(|| (site.control.clone(), site.main.clone()));
+        let whose = if is_ours {
+            Whose::Ours(site.control.clone(), site.main.clone())
+        } else {
+            // The head has arrived: the exchange belongs to the project that is active now.
+            Whose::TheApis(site.projects.current())
+        };
+        let peer = Arc::clone(&peer);
         let switch = req.headers().contains_key(header::UPGRADE).then(|| switch.clone());
         async move {
-            let response = match control {
-                Some((control, main)) => control_response(control, &main, req).await,
-                None => proxy::handle(handles, client, peer, req).await,
+            let response = match whose {
+                Whose::Ours(control, main) => control_response(control, &main, req).await,
+                Whose::TheApis(handles) => proxy::handle(handles, lane, peer, req).await,
             };
             if let Some(switch) = switch {
                 switch.decide(response.status() == StatusCode::SWITCHING_PROTOCOLS);
@@ -291,6 +291,12 @@ fn service(
             if response.extensions().get::<Cut>().is_some() { Err(Cut) } else { Ok(response) }
         }
     })
+}
+
+/// Who is to answer a request.
+enum Whose {
+    Ours(axum::Router, tokio::runtime::Handle),
+    TheApis(Arc<Handles>),
 }
 
 /// `/admin…`, and `/` when a browser navigates to it; everything else belongs to the API.

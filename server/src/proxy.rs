@@ -43,21 +43,16 @@ use self::headers::{Called, Came, Peer};
 use self::health::Health;
 use self::overhear::Events;
 use self::respond::Refusal;
-use self::upstream::{Answer, Client, Over, UpstreamError};
+use self::upstream::{Answer, Over, Upstream, UpstreamError};
 use crate::handles::Handles;
 
 /// `x-understudy-reason` of what upstream answered.
 const FORWARDED: &str = "upstream answered";
 
-/// Answers one request of the API. `client` has the connections to upstream that this thread uses.
-pub async fn handle(
-    handles: Arc<Handles>,
-    client: Arc<Client>,
-    peer: Arc<Peer>,
-    req: Request<Incoming>,
-) -> Response<Body> {
+/// Answers one request of the API. `lane` is the number of the thread, which has connections to upstream of its own.
+pub async fn handle(handles: Arc<Handles>, lane: usize, peer: Arc<Peer>, req: Request<Incoming>) -> Response<Body> {
     // 1. What came, and when.
-    let (exchange, hop) = match begin(&handles, client, &peer, req) {
+    let (exchange, hop) = match begin(&handles, lane, &peer, req) {
         Ok(begun) => begun,
         Err(refusal) => return refusal.response(),
     };
@@ -86,7 +81,7 @@ async fn answer(handles: Arc<Handles>, peer: Arc<Peer>, exchange: ExchangeContex
         Err(refusal) => return refuse(&handles, exchange, &refusal),
     };
     let failover = choice.failover;
-    let permit = handles.health.permit();
+    let permit = hop.upstream.health.permit();
     let knows = || handles.twin_knows(&exchange.method, &exchange.target);
     let decision = decide(choice.mode, failover, permit, knows);
 
@@ -113,7 +108,7 @@ async fn answer(handles: Arc<Handles>, peer: Arc<Peer>, exchange: ExchangeContex
     // 6. The twin answers. Where it cannot, an answer of upstream's is better than none.
     match (twin::answer(&handles, &exchange, &choice, why).await, instead_of) {
         (Ok((mut response, reason)), _) => {
-            headers::rewrite(response.headers_mut(), &handles.config.fields, &handles.target, &hop.called);
+            headers::rewrite(response.headers_mut(), &handles.config.fields, &hop.upstream.target, &hop.called);
             from_twin(&handles, exchange, response, reason)
         }
         (Err(_), Some(response)) => choice.applied_upstream(from_upstream(&handles, exchange, hop, response)),
@@ -123,7 +118,9 @@ async fn answer(handles: Arc<Handles>, peer: Arc<Peer>, exchange: ExchangeContex
 
 /// What belongs to this connection and not to the exchange.
 struct Hop {
-    client: Arc<Client>,
+    /// The same from the head of the request to the end, whatever people decide meanwhile.
+    upstream: Arc<Upstream>,
+    lane: usize,
     version: Version,
     called: Called,
     /// The protocol to switch to, and our side of the switch.
@@ -132,7 +129,7 @@ struct Hop {
 
 fn begin(
     handles: &Handles,
-    client: Arc<Client>,
+    lane: usize,
     peer: &Peer,
     req: Request<Incoming>,
 ) -> Result<(ExchangeContext, Hop), Refusal> {
@@ -141,7 +138,7 @@ fn begin(
     let upgrade = headers::upgrade(&parts.headers).zip(parts.extensions.remove::<OnUpgrade>());
     let host = headers::called_host(&parts.headers, parts.uri.authority());
     let called = Called { is_https: peer.is_https, host };
-    let hop = Hop { client, version: parts.version, called, upgrade };
+    let hop = Hop { upstream: handles.upstream.load_full(), lane, version: parts.version, called, upgrade };
     let exchange = ExchangeContext {
         id: handles.next_id(),
         received: Instant::now(),
@@ -178,10 +175,10 @@ async fn forward(
     permit: Permit,
 ) -> Result<Response<Answer>, UpstreamError> {
     let mut over = Over::Any;
-    let pending = Pending { health: &handles.health, permit };
+    let pending = Pending { health: &hop.upstream.health, permit };
     loop {
         let req = outgoing(handles, exchange, peer, hop);
-        let error = match send(handles, exchange, hop.client.send(req, over), permit).await {
+        let error = match send(handles, exchange, hop.upstream.lane(hop.lane).send(req, over), permit).await {
             Ok(response) => {
                 pending.answered(exchange.received.elapsed().as_micros() as u64, response.status());
                 return Ok(response);
@@ -279,15 +276,15 @@ fn outgoing(handles: &Handles, exchange: &ExchangeContext, peer: &Peer, hop: &Ho
     };
     let mut req = Request::new(body);
     *req.method_mut() = exchange.method.clone();
-    *req.uri_mut() = handles.target.uri(&exchange.target).unwrap_or_default();
+    *req.uri_mut() = hop.upstream.target.uri(&exchange.target).unwrap_or_default();
     let came = Came {
         peer,
         version: hop.version,
         method: &exchange.method,
         host: hop.called.host.as_ref(),
-        needs_own_name: hop.client.speaks_http2(),
+        needs_own_name: hop.upstream.client.speaks_http2(),
     };
-    let mut fields = headers::for_upstream(&exchange.headers, &handles.target, &handles.config.fields, &came);
+    let mut fields = headers::for_upstream(&exchange.headers, &hop.upstream.target, &handles.config.fields, &came);
     if let Some((protocol, _)) = &hop.upgrade {
         headers::set_upgrade(&mut fields, protocol.clone());
     }
@@ -317,7 +314,7 @@ fn from_upstream(
     response: Response<Answer>,
 ) -> Response<Body> {
     let (mut parts, incoming) = response.into_parts();
-    let mut fields = headers::for_downstream(&parts.headers, &handles.target, &handles.config.fields, &hop.called);
+    let mut fields = headers::for_downstream(&parts.headers, &hop.upstream.target, &handles.config.fields, &hop.called);
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         let protocol = parts.headers.get(http::header::UPGRADE).cloned();
         let is_websocket = protocol.as_ref().is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"));

@@ -3,15 +3,20 @@
 //!
 //! What callers see has no word of SQLite's, so that another database can stand here.
 
+pub mod doctor;
+pub mod files;
 mod migrations;
 mod open;
+mod ring;
 mod rows;
 mod twin;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -20,11 +25,13 @@ use understudy_types::{Mode, TrafficRow};
 
 use crate::outbox;
 use crate::shadow::Record;
+use ring::Ring;
 
 pub use open::OpenError;
 pub(crate) use open::beside;
+pub use ring::{Keep, older};
 
-/// The newest rows that a project keeps for the traffic list.
+/// The newest rows of recorded traffic that are kept in memory; older ones are read from the file.
 pub const TRAFFIC_ROWS: usize = 10_000;
 
 /// Everything a project knew when it was closed.
@@ -84,6 +91,9 @@ pub enum StoreError {
     Closed,
 }
 
+/// After so long without a command the file is tidied up.
+const IDLE: Duration = Duration::from_secs(1);
+
 type Done = oneshot::Sender<Result<(), StoreError>>;
 
 #[derive(Debug)]
@@ -97,6 +107,7 @@ enum Command {
     SaveFidelity(BTreeMap<String, Record>),
     ClearFidelity(Done),
     SaveWatchdog(Vec<u8>, Done),
+    Move(PathBuf, oneshot::Sender<Result<(), OpenError>>),
     Twin(twin::Request),
     Close,
 }
@@ -126,15 +137,18 @@ impl Writer {
 impl Store {
     /// Opens or creates a project file. What is not ours, newer or damaged is refused and left as it is.
     pub fn open(path: &Path) -> Result<(Self, Writer, Project), OpenError> {
+        Self::open_keeping(path, Keep::default())
+    }
+
+    /// The same with other bounds of recorded traffic.
+    pub fn open_keeping(path: &Path, keep: Keep) -> Result<(Self, Writer, Project), OpenError> {
         let (mut connection, lock) = open::open(path)?;
         let project = rows::load(&mut connection)?;
+        let home = Home { path: path.to_owned(), lock };
         let (commands, inbox) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("understudy-store".into())
-            .spawn(move || {
-                write(connection, &inbox);
-                drop(lock);
-            })
+            .spawn(move || write(connection, home, Ring::new(keep), &inbox))
             .map_err(OpenError::Io)?;
         Ok((Self { commands: commands.clone() }, Writer { commands, thread }, project))
     }
@@ -187,6 +201,14 @@ impl Store {
         self.done(|done| Command::SaveWatchdog(bytes, done)).await
     }
 
+    /// Gives the file another name, in the same folder. Writes that come meanwhile wait for it.
+    pub async fn rename(&self, to: PathBuf) -> Result<(), OpenError> {
+        let closed = || OpenError::Io(std::io::Error::other("the project is closed"));
+        let (done, ended) = oneshot::channel();
+        self.commands.send(Command::Move(to, done)).map_err(|_| closed())?;
+        ended.await.map_err(|_| closed())?
+    }
+
     /// Waits until a command was carried out.
     async fn done(&self, command: impl FnOnce(Done) -> Command) -> Result<(), StoreError> {
         let (done, ended) = oneshot::channel();
@@ -195,11 +217,55 @@ impl Store {
     }
 }
 
-fn write(mut connection: Connection, inbox: &mpsc::Receiver<Command>) {
-    while let Ok(command) = inbox.recv() {
+/// Where an open file lies, and what keeps others away from it.
+struct Home {
+    path: PathBuf,
+    lock: File,
+}
+
+impl Home {
+    /// Notes what the file was like when it was closed in good order.
+    fn seal(mut self) {
+        if let Err(error) = open::seal(&mut self.lock, &self.path) {
+            tracing::debug!(%error, "note how the project file was left");
+        }
+    }
+
+    /// Closes the file, moves it, and opens it again. What cannot be moved stays where it is.
+    fn move_to(
+        self,
+        connection: Connection,
+        to: &Path,
+    ) -> (Result<(), OpenError>, Result<(Connection, Self), OpenError>) {
+        let closed = connection.close().map_err(|(_, error)| error.into());
+        let moved = closed.and_then(|()| files::carry(&self.path, to));
+        let path = if moved.is_ok() { to.to_owned() } else { self.path.clone() };
+        drop(self);
+        let opened = open::open(&path).map(|(connection, lock)| (connection, Self { path, lock }));
+        (moved, opened)
+    }
+}
+
+fn write(mut connection: Connection, mut home: Home, mut ring: Ring, inbox: &mpsc::Receiver<Command>) {
+    loop {
+        let command = match inbox.recv_timeout(IDLE) {
+            Ok(command) => command,
+            Err(mpsc::RecvTimeoutError::Timeout) => match idle(&connection, inbox) {
+                Some(command) => command,
+                None => break,
+            },
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+        };
         // Whoever asked may have stopped waiting; what was asked for is done all the same.
         match command {
-            Command::Save(batch, done) => drop(done.send(rows::save(&mut connection, &batch))),
+            Command::Save(batch, done) => {
+                let saved = rows::save(&mut connection, &batch);
+                drop(done.send(saved));
+                // Nobody waits for what is let go.
+                if let Err(error) = ring.trim(&mut connection, &batch.traffic) {
+                    tracing::error!(%error, "let go of old traffic");
+                }
+            }
             Command::SetMode(mode, done) => drop(done.send(rows::set_mode(&connection, mode))),
             Command::SetRules(rules, done) => drop(done.send(rows::set_rules(&connection, &rules))),
             Command::SaveOutbox(entry, done) => {
@@ -218,11 +284,42 @@ fn write(mut connection: Connection, inbox: &mpsc::Receiver<Command>) {
             Command::ClearFidelity(done) => drop(done.send(rows::clear_fidelity(&connection))),
             Command::SaveWatchdog(bytes, done) => drop(done.send(rows::save_watchdog(&connection, &bytes))),
             Command::DropOutbox(id, done) => drop(done.send(rows::drop_outbox(&connection, id))),
+            Command::Move(to, done) => {
+                let (moved, opened) = home.move_to(connection, &to);
+                drop(done.send(moved));
+                match opened {
+                    Ok((reopened, at)) => (connection, home) = (reopened, at),
+                    // Whoever waits for a write is told that the file is closed.
+                    Err(error) => {
+                        return tracing::error!(%error, path = %to.display(), "open a project file that was moved: expected one");
+                    }
+                }
+            }
             Command::Twin(request) => request.serve(&connection),
             Command::Close => break,
         }
     }
-    if let Err((_, error)) = connection.close() {
-        tracing::warn!(%error, "close the project file");
+    match connection.close() {
+        Ok(()) => home.seal(),
+        Err((_, error)) => tracing::warn!(%error, "close the project file"),
+    }
+}
+
+/// Gives room back to the file system until somebody wants something; then waits. `None` when nobody ever will.
+fn idle(connection: &Connection, inbox: &mpsc::Receiver<Command>) -> Option<Command> {
+    loop {
+        match ring::vacuum(connection) {
+            Ok(true) => {}
+            Ok(false) => return inbox.recv().ok(),
+            Err(error) => {
+                tracing::warn!(%error, "give back room of the project file");
+                return inbox.recv().ok();
+            }
+        }
+        match inbox.try_recv() {
+            Ok(command) => return Some(command),
+            Err(mpsc::TryRecvError::Empty) => {}
+            Err(mpsc::TryRecvError::Disconnected) => return None,
+        }
     }
 }

@@ -61,6 +61,12 @@ impl Traffic {
         older.take(limit).cloned().collect()
     }
 
+    /// Rows before this one lie in the file alone, if there are any. `None` while there is none at all.
+    #[must_use]
+    pub fn oldest(&self) -> Option<u64> {
+        self.lock().all.front().map(|row| row.id)
+    }
+
     #[must_use]
     pub fn find(&self, id: u64) -> Option<TrafficRow> {
         self.lock().all.iter().rev().find(|row| row.id == id).cloned()

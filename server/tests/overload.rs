@@ -45,7 +45,7 @@ async fn a_learner_slowed_a_hundredfold_fails_nobody_and_fills_no_memory() {
     assert_eq!(part("offered"), part("learned") + part("shed") + part("pending"));
     assert!(part("shed") > 0 && part("bodies_shed") > 0, "the learner was meant to fall behind: {learner}");
     // What the queue holds is learned at the end, without waiting for the brake.
-    let handles = std::sync::Arc::clone(server.app.handles());
+    let handles = server.app.handles();
     drop(server.stop().await);
     let learner = handles.status().learner;
     assert_eq!((learner.pending, learner.offered), (0, learner.learned + learner.shed));

@@ -120,3 +120,36 @@ async fn damaged_files_are_refused_and_left_alone() {
     let tampered = fs::read(&path).unwrap();
     check(&tampered, "checksum").await;
 }
+
+/// Each was written by the release that had this version of the schema.
+const RELEASED: [&str; 4] = [
+    include_str!("fixtures/project-v1.sql"),
+    include_str!("fixtures/project-v2.sql"),
+    include_str!("fixtures/project-v3.sql"),
+    include_str!("fixtures/project-v4.sql"),
+];
+
+#[tokio::test]
+async fn a_file_of_every_released_version_opens_with_all_it_held() {
+    for (before, sql) in RELEASED.iter().enumerate() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("default.db");
+        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        let config = support::config(dir.path(), None);
+        let server = Server::start_in(dir, config).await;
+        let status = server.status().await;
+        assert_eq!((&status["mode"], &status["endpoints"]), (&json!("mock"), &json!(2)), "version {}", before + 1);
+        assert_eq!(server.get_json("/admin/traffic").await["items"].as_array().unwrap().len(), 5);
+        let book = server.get("/books/2").await;
+        assert_eq!((book.status().as_u16(), header(&book, "x-understudy-source")), (200, "twin"));
+        assert_eq!(book.json::<Value>().await.unwrap()["id"], 2);
+        let saves = server.get_json("/admin/twin/saves").await;
+        assert_eq!(saves.as_array().unwrap().len(), usize::from(before + 1 >= 3), "version {}", before + 1);
+        let dir = server.stop().await;
+        let version = |path: &Path| -> u32 {
+            let connection = Connection::open(path).unwrap();
+            connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+        };
+        assert!(version(&dir.path().join("default.db")) as usize >= RELEASED.len());
+    }
+}

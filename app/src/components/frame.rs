@@ -9,7 +9,7 @@ use crate::live::{Connection, Live};
 use crate::parts::Part;
 
 /// A page of the rail: its address, its name, its icon as an SVG path in a square of 16.
-pub(super) const PAGES: [(&str, &str, &str); 9] = [
+pub(super) const PAGES: [(&str, &str, &str); 10] = [
     ("/", "Deck", "M2 2h12v5H2zM2 9h5v5H2zM9 9h5v5H9z"),
     ("/admin/traffic", "Traffic", "M2 3h12v2H2zM2 7h8v2H2zM2 11h10v2H2z"),
     ("/admin/explorer", "Explorer", "M2 2h4v3H5v2h4V6h5v4H9V8.5H5V12h4v-1h5v4H9v-1.500H3.500V5H2z"),
@@ -18,6 +18,7 @@ pub(super) const PAGES: [(&str, &str, &str); 9] = [
     ("/admin/twin", "Twin", "M8 1l7 7l-7 7l-7-7zM8 4L4 8l4 4l4-4z"),
     ("/admin/chaos", "Chaos", "M9 1L3 9h4l-1 6l7-9H8.500z"),
     ("/admin/plugins", "Plugins", "M5 1h2v3h2V1h2v3h2v4a4 4 0 0 1-4 4v3H7v-3a4 4 0 0 1-4-4V4h2z"),
+    ("/admin/projects", "Projects", "M2 3h5l1 2h6v8H2zM3.500 6.500v5h9v-5z"),
     ("/admin/settings", "Settings", "M2 3h6v2H2zM10 3h4v2h-4zM2 7h2v2H2zM6 7h8v2H6zM2 11h8v2H2zM12 11h2v2h-2z"),
 ];
 

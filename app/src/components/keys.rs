@@ -24,10 +24,11 @@ const SHOWN: usize = 12;
 /// The letter behind `g` that goes to a screen.
 fn letter(name: &str) -> String {
     match name {
-        // Two screens begin with a D and with a T before these.
+        // Other screens begin with the same letters.
         "Drift" => "r".into(),
         "Twin" => "w".into(),
         "Docs" => "o".into(),
+        "Projects" => "j".into(),
         name => name.chars().take(1).map(|first| first.to_ascii_lowercase()).collect(),
     }
 }

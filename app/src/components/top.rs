@@ -9,13 +9,32 @@ use crate::parts::{Desk, Drawn};
 pub(crate) fn draw(desk: &Desk) -> Drawn {
     let status = desk.backend.status();
     let view = view! {
-        <span class="project" title="The open project">{status.project}</span>
+        {switcher(desk.backend.project_names(), &status.project)}
         <ModeSwitch mode=status.mode/>
         <HealthDot upstream=status.upstream/>
         {drift_mark(status.drift)}
         {chaos_banner(status.chaos)}
     };
     Drawn::new("", view.into_any())
+}
+
+/// The active project, and the others where there are some.
+fn switcher(names: Vec<String>, active: &str) -> AnyView {
+    if names.len() < 2 {
+        let active = active.to_owned();
+        return view! { <a href="/admin/projects" class="project" title="The active project">{active}</a> }.into_any();
+    }
+    let option = |name: String| {
+        let (is_active, value) = (name == active, name.clone());
+        view! { <option value=value selected=is_active>{name}</option> }
+    };
+    view! {
+        <form method="post" action="/admin/fn/activate-project" class="project" data-key=active.to_owned()>
+            <select name="name" data-now="" aria-label="Active project">{names.into_iter().map(option).collect_view()}</select>
+            <button type="submit" class="choice unscripted">"Switch"</button>
+        </form>
+    }
+    .into_any()
 }
 
 /// Only there when the watchdog has something to say.

@@ -18,6 +18,11 @@ pub fn Plugins() -> impl IntoView {
 }
 
 #[component]
+pub fn Projects() -> impl IntoView {
+    single("Projects", Part::Projects, Signal::stored(0))
+}
+
+#[component]
 pub fn Settings() -> impl IntoView {
     single("Settings", Part::Settings, Signal::stored(0))
 }

@@ -257,6 +257,26 @@ pub enum MessageKind {
     Event,
 }
 
+/// A row of `GET /admin/projects`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Project {
+    /// Its file under the data folder, for example `default.db`.
+    pub name: String,
+    /// Requests that come now are its.
+    pub active: bool,
+    /// The active one, or one that finishes what it has begun.
+    pub open: bool,
+    pub mode: Mode,
+    /// The API behind it; without one it is the server's `TARGET_URL`, or the sample API.
+    pub target: Option<String>,
+    pub bytes: u64,
+    /// When its file was written last. Unix milliseconds.
+    pub changed_ms: u64,
+    /// Why it cannot be opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
 /// Body of `PUT /admin/mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModeChange {

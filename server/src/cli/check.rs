@@ -26,9 +26,10 @@ pub(super) struct Manner {
     pub(super) format: Format,
 }
 
-/// Unresolved alerts and, with a version, what changed since it. A running server is asked; without one the project file is.
-pub(super) async fn check(config: &Config, baseline: Option<&str>, manner: Manner) -> ExitCode {
-    end(find(config, baseline).await, manner)
+/// Unresolved alerts and, with a version, what changed since it. A running server is asked about its active project; where none
+/// runs, or another project was named, the file is read.
+pub(super) async fn check(config: &Config, project: Option<&str>, baseline: Option<&str>, manner: Manner) -> ExitCode {
+    end(find(config, project, baseline).await, manner)
 }
 
 /// Two OpenAPI documents, JSON or YAML.
@@ -55,12 +56,12 @@ fn report(alerts: &[DriftAlert], changes: &[Change]) -> Report {
     Report::new(alerts.iter().flat_map(of_alert).chain(changes.iter().map(of_change)).collect())
 }
 
-async fn find(config: &Config, baseline: Option<&str>) -> anyhow::Result<Report> {
+async fn find(config: &Config, project: Option<&str>, baseline: Option<&str>) -> anyhow::Result<Report> {
     let remote = Remote::new(config)?;
     if remote.is_there().await {
         let status = remote.call(Method::GET, "/admin/status", None).await?;
         let status: Status = serde_json::from_value(status).context("read the server's status")?;
-        if status.project == config.project {
+        if project.is_none_or(|project| status.project == project) {
             return ask(&remote, baseline).await;
         }
     }

@@ -7,7 +7,8 @@ use anyhow::{Context, anyhow, bail};
 use super::remote::Remote;
 use crate::config::Config;
 use crate::export;
-use crate::store::Store;
+use crate::store::{Store, files};
+use crate::twin::parse;
 
 /// A running server is asked, since it holds the project file; without one the file is opened here. What went into a file is
 /// told in a line.
@@ -35,7 +36,9 @@ fn open(config: &Config, name: &str) -> anyhow::Result<String> {
         Store::open(&path).map_err(|error| anyhow!("open {}: expected a project file {error}", path.display()))?;
     writer.close();
     // Without a target there is only ourselves.
-    let target = config.target.as_ref().map_or_else(|| format!("http://{}", config.listen), ToString::to_string);
+    let kept = || parse::<Option<String>>(&project.settings, files::TARGET);
+    let target = config.target.as_ref().map(ToString::to_string).or_else(kept);
+    let target = target.unwrap_or_else(|| format!("http://{}", config.listen));
     let made = export::stored(project, &config.project, &target, name);
     let made = made.ok_or_else(|| anyhow!("export {name}: no format has this name"))?;
     Ok(made.map_err(|error| anyhow!("export {name}: {error}"))?.text)

@@ -3,13 +3,13 @@
 mod recording;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::remote::Remote;
+use super::progress;
+use super::remote::{Remote, print};
 use crate::app::App;
 use crate::config::Config;
 use crate::learner::import::import_document;
@@ -23,20 +23,24 @@ enum Taker<'r> {
     Own(Box<App>),
 }
 
-pub(super) async fn run(remote: &Remote, config: &Config, file: &Path) -> anyhow::Result<String> {
+pub(super) async fn run(remote: &Remote, config: &Config, file: &Path, as_json: bool) -> anyhow::Result<String> {
     let length = file.metadata().with_context(|| format!("read {}", file.display()))?.len();
     // Before anything is opened: a damaged file changes nothing.
     let survey = if length > LARGE_BYTES { recording::survey(file)? } else { None };
     let taker = if remote.is_there().await { Taker::Server(remote) } else { Taker::Own(Box::new(open(config).await?)) };
-    let imported = match survey {
-        Some(survey) => taker.take_parts(file.to_owned(), survey).await,
-        None => match std::fs::read(file).with_context(|| format!("read {}", file.display())) {
-            Ok(document) => taker.take(document).await,
-            Err(error) => Err(error),
-        },
+    let bar = progress::waiting("learning the document");
+    let taken = taker.take_file(file, survey);
+    let imported = tokio::select! {
+        imported = taken => imported,
+        // What was taken until then is learned; the rest is not.
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("import all of {}: interrupted", file.display())),
     };
+    bar.finish_and_clear();
     taker.end().await;
     let imported = imported?;
+    if as_json {
+        return print(&imported);
+    }
     let mut lines =
         vec![format!("{} exchanges from {} go to the learner", imported["exchanges"], word(&imported["format"]))];
     lines.extend(imported["notes"].as_array().into_iter().flatten().map(word));
@@ -59,12 +63,23 @@ async fn open(config: &Config) -> anyhow::Result<App> {
 }
 
 impl Taker<'_> {
+    async fn take_file(
+        &self,
+        file: &Path,
+        survey: Option<understudy_contract::import::Survey>,
+    ) -> anyhow::Result<Value> {
+        match survey {
+            Some(survey) => self.take_parts(file.to_owned(), survey).await,
+            None => self.take(std::fs::read(file).with_context(|| format!("read {}", file.display()))?).await,
+        }
+    }
+
     async fn take(&self, document: Vec<u8>) -> anyhow::Result<Value> {
         let app = match self {
             Self::Server(remote) => return remote.post("/admin/import", document).await,
             Self::Own(app) => app,
         };
-        let handles = Arc::clone(app.handles());
+        let handles = app.handles();
         let imported = tokio::task::spawn_blocking(move || import_document(&handles, &document)).await;
         let imported = imported.context("import the document")?.map_err(anyhow::Error::from)?;
         serde_json::to_value(imported).context("print what was imported")

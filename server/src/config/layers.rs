@@ -24,6 +24,8 @@ const KEYS: &[&str] = &[
     "DEADLINE_CEILING",
     "CAPTURE_BODY_LIMIT",
     "CAPTURE_MEMORY_LIMIT",
+    "TRAFFIC_MAX_AGE",
+    "TRAFFIC_MAX_SIZE",
     "UPSTREAM_HOST",
     "FORWARDED",
     "VIA",
@@ -113,6 +115,12 @@ pub struct Flags {
     /// What is kept of all bodies that are under way or wait to be learned [default: 128MiB]
     #[arg(long, global = true, value_name = "SIZE")]
     pub capture_memory_limit: Option<String>,
+    /// How old recorded traffic may get in a project file [default: 7d]
+    #[arg(long, global = true, value_name = "TIME")]
+    pub traffic_max_age: Option<String>,
+    /// How much of it there may be [default: 1GiB]
+    #[arg(long, global = true, value_name = "SIZE")]
+    pub traffic_max_size: Option<String>,
     /// PEM file with the certificate chain that apps and browsers are shown; the listeners then speak TLS
     #[arg(long, global = true, value_name = "FILE")]
     pub tls_cert: Option<String>,
@@ -153,6 +161,8 @@ impl Flags {
             "DEADLINE_CEILING" => self.deadline_ceiling.as_ref(),
             "CAPTURE_BODY_LIMIT" => self.capture_body_limit.as_ref(),
             "CAPTURE_MEMORY_LIMIT" => self.capture_memory_limit.as_ref(),
+            "TRAFFIC_MAX_AGE" => self.traffic_max_age.as_ref(),
+            "TRAFFIC_MAX_SIZE" => self.traffic_max_size.as_ref(),
             "TLS_CERT" => self.tls_cert.as_ref(),
             "TLS_KEY" => self.tls_key.as_ref(),
             "UPSTREAM_CA_FILE" => self.upstream_ca_file.as_ref(),

@@ -20,6 +20,11 @@ pub struct TargetUrl {
 }
 
 impl TargetUrl {
+    /// As [`TargetUrl::parse`]; what is wrong is told as what was expected.
+    pub fn read(text: &str) -> Result<Self, String> {
+        Self::parse(text).map_err(|wrong| wrong.expected)
+    }
+
     pub(crate) fn parse(text: &str) -> Result<Self, Wrong> {
         const EXPECTED: &str = "an http or https URL such as http://localhost:8001";
         if let Some((before, host)) = text.split_once('@')

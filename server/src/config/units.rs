@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Wrong;
 
-const TIMES: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("min", 60_000), ("h", 3_600_000)];
+const TIMES: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("min", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 /// A year is as good as for ever, and no timer overflows with it.
 const MAX_MILLIS: u64 = 365 * 24 * 3_600_000;
 const SIZES: [(&str, u64); 7] = [
@@ -20,7 +20,7 @@ const SIZES: [(&str, u64); 7] = [
 /// A time above zero.
 pub(super) fn time(value: &str) -> Result<Duration, Wrong> {
     let millis = scaled(value, &TIMES).filter(|millis| (1..=MAX_MILLIS).contains(millis));
-    millis.map(Duration::from_millis).ok_or_else(|| "a time such as 500ms, 2s or 1min".into())
+    millis.map(Duration::from_millis).ok_or_else(|| "a time such as 500ms, 2s, 1min or 7d".into())
 }
 
 /// A number of bytes.
@@ -43,9 +43,10 @@ mod tests {
     fn units_are_read() {
         assert_eq!(time("500ms").ok(), Some(Duration::from_millis(500)));
         assert_eq!(time("2 s").ok(), Some(Duration::from_secs(2)));
+        assert_eq!(time("7d").ok(), Some(Duration::from_secs(7 * 86_400)));
         assert_eq!(size("1MiB").ok(), Some(1 << 20));
         assert_eq!(size("4096").ok(), Some(4096));
-        for wrong in ["", "2", "0s", "s", "-1s", "2d", "9999h", "99999999999999999999s"] {
+        for wrong in ["", "2", "0s", "s", "-1s", "2w", "366d", "9999h", "99999999999999999999s"] {
             assert!(time(wrong).is_err(), "{wrong}");
         }
         for wrong in ["", "MiB", "1.5MiB", "-1", "1PiB"] {

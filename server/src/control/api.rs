@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 use understudy_contract::openapi;
 use understudy_types::{EndpointDetail, EndpointSummary, ModeChange, Status};
 
-use super::error::ApiError;
+use super::error::{ApiError, Whole};
 use super::present;
 use crate::handles::Handles;
 
@@ -24,7 +23,10 @@ pub(super) async fn alive() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-pub(super) async fn set_mode(State(handles): State<Arc<Handles>>, body: Bytes) -> Result<Json<Status>, ApiError> {
+pub(super) async fn set_mode(
+    State(handles): State<Arc<Handles>>,
+    Whole(body): Whole,
+) -> Result<Json<Status>, ApiError> {
     const ALLOWED: &[&str] = &["proxy", "mock", "shadow"];
     let value: Value = serde_json::from_slice(&body).map_err(ApiError::NotJson)?;
     let given = value.get("mode").cloned().unwrap_or_default();
@@ -93,8 +95,9 @@ fn document(handles: &Handles, query: OpenapiQuery) -> Result<Value, ApiError> {
             return Err(ApiError::BadParameter { name: "evidence", given: given.into(), expected: "true or false" });
         }
     };
-    let title = crate::export::title(&handles.config.project);
-    let options = openapi::Options { title: title.into(), servers: vec![handles.target.to_string()], evidence };
+    let name = handles.project();
+    let servers = vec![handles.upstream.load().target.to_string()];
+    let options = openapi::Options { title: crate::export::title(&name).into(), servers, evidence };
     Ok(openapi::document(&handles.snapshot.load().contract, &options))
 }
 

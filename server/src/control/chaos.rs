@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -12,7 +11,7 @@ use understudy_app::backend::ChaosChange;
 use understudy_policy::chaos::{Experiment, Rule};
 use understudy_types::{ChaosClient, ChaosExperiment, ChaosPreset, ChaosReport, ChaosRule, ChaosTouch, ChaosView};
 
-use super::error::ApiError;
+use super::error::{ApiError, Whole};
 use crate::chaos::{ChaosError, RuleChange, SettingsChange, touches};
 use crate::handles::Handles;
 
@@ -25,7 +24,7 @@ pub(super) async fn view(State(handles): Shared) -> Json<ChaosView> {
     Json(handles.chaos.view())
 }
 
-pub(super) async fn change(State(handles): Shared, body: Bytes) -> Result<Json<ChaosView>, ApiError> {
+pub(super) async fn change(State(handles): Shared, Whole(body): Whole) -> Result<Json<ChaosView>, ApiError> {
     handles.change_chaos(read::<SettingsChange>(&body)?).await?;
     Ok(Json(handles.chaos.view()))
 }
@@ -39,7 +38,7 @@ pub(super) async fn rules(State(handles): Shared) -> Json<Vec<ChaosRule>> {
     Json(handles.chaos.view().rules)
 }
 
-pub(super) async fn add_rule(State(handles): Shared, body: Bytes) -> Result<Json<ChaosRule>, ApiError> {
+pub(super) async fn add_rule(State(handles): Shared, Whole(body): Whole) -> Result<Json<ChaosRule>, ApiError> {
     let id = handles.change_chaos_rule(RuleChange::Add(read::<Rule>(&body)?)).await?;
     one_rule(&handles, id)
 }
@@ -51,7 +50,7 @@ pub(super) async fn rule(State(handles): Shared, Path(id): Path<String>) -> Resu
 pub(super) async fn replace_rule(
     State(handles): Shared,
     Path(id): Path<String>,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Json<ChaosRule>, ApiError> {
     let id = handles.change_chaos_rule(RuleChange::Replace(rule_id(&id)?, read::<Rule>(&body)?)).await?;
     one_rule(&handles, id)
@@ -66,7 +65,7 @@ struct Enabled {
 pub(super) async fn enable_rule(
     State(handles): Shared,
     Path(id): Path<String>,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Json<ChaosRule>, ApiError> {
     let Enabled { enabled } = read(&body)?;
     let id = handles.change_chaos_rule(RuleChange::Enable(rule_id(&id)?, enabled)).await?;
@@ -79,7 +78,7 @@ pub(super) async fn remove_rule(State(handles): Shared, Path(id): Path<String>) 
 }
 
 /// Which endpoints a rule would touch. Nothing changes.
-pub(super) async fn preview(State(handles): Shared, body: Bytes) -> Result<Json<Vec<ChaosTouch>>, ApiError> {
+pub(super) async fn preview(State(handles): Shared, Whole(body): Whole) -> Result<Json<Vec<ChaosTouch>>, ApiError> {
     previewed(&handles, &read(&body)?).map(Json)
 }
 
@@ -108,7 +107,7 @@ struct Where {
 pub(super) async fn start_preset(
     State(handles): Shared,
     Path(name): Path<String>,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Json<ChaosView>, ApiError> {
     let Where { path } = if body.is_empty() { Where::default() } else { read(&body)? };
     handles.start_preset(&name, path).await?;
@@ -119,7 +118,10 @@ pub(super) async fn experiments(State(handles): Shared) -> Json<Vec<ChaosExperim
     Json(handles.chaos.view().experiments)
 }
 
-pub(super) async fn start_experiment(State(handles): Shared, body: Bytes) -> Result<Json<ChaosExperiment>, ApiError> {
+pub(super) async fn start_experiment(
+    State(handles): Shared,
+    Whole(body): Whole,
+) -> Result<Json<ChaosExperiment>, ApiError> {
     let id = handles.start_experiment(read::<Experiment>(&body)?).await?;
     one_experiment(&handles, id)
 }

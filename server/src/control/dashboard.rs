@@ -18,18 +18,19 @@ use serde_json::{Map, Value};
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
-use understudy_app::backend::{Backend, ChaosChange, Later, SettingsView, SharedBackend};
+use understudy_app::backend::{Backend, ChaosChange, Later, ProjectChange, SettingsView, SharedBackend};
 use understudy_app::{App, shell};
 use understudy_types::{
     Baselines, Changelog, ChaosTouch, ChaosView, DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail,
-    ExchangeDetail, Mode, Override, PluginInfo, Redaction, Spread, Status, TemplateMove, TemplateRule, TrafficRow,
-    TwinEntity, TwinExample, TwinLink, TwinSave, TwinSettings, TwinState, Webhook,
+    ExchangeDetail, Mode, Override, PluginInfo, Project, Redaction, Spread, Status, TemplateMove, TemplateRule,
+    TrafficRow, TwinEntity, TwinExample, TwinLink, TwinSave, TwinSettings, TwinState, Webhook,
 };
 
 use super::error::{ApiError, unknown_path};
 use super::{chaos, settings};
 use crate::handles::Handles;
 use crate::listen::accepts_page;
+use crate::projects::Projects;
 
 /// Read when the server is started on its own; under cargo-leptos the environment says it all.
 const OPTIONS_FILE: &str = "Leptos.toml";
@@ -46,7 +47,7 @@ const FILE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
     base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
 /// Pages whose address is also one of the admin API.
-const SHARED: [&str; 3] = ["/admin/chaos", "/admin/plugins", "/admin/traffic"];
+const SHARED: [&str; 4] = ["/admin/chaos", "/admin/plugins", "/admin/projects", "/admin/traffic"];
 
 /// Gives browsers that navigate the page and everybody else the data, where both have the same address.
 pub(super) async fn page_or_data(State(pages): State<Router>, req: Request, next: Next) -> Response {
@@ -58,15 +59,19 @@ pub(super) async fn page_or_data(State(pages): State<Router>, req: Request, next
 
 /// Pages, server functions and files; what is none of them is answered in the error envelope. Second, for [`page_or_data`],
 /// the pages that share their address.
-pub(super) fn router(handles: &Arc<Handles>) -> (Router, Router) {
+pub(super) fn router(projects: &Arc<Projects>) -> (Router, Router) {
     let options = options();
     let mut files = ServeDir::new(&*options.site_root).append_index_html_on_directories(false);
     if are_current(&package(&options)) {
         files = files.precompressed_br().precompressed_gzip();
     }
     let files = files.call_fallback_on_method_not_allowed(true).fallback(axum::routing::any(unknown_path));
-    let backend: SharedBackend = Arc::new(Deck(Arc::clone(handles)));
-    let context = move || provide_context(Arc::clone(&backend));
+    let projects = Arc::clone(projects);
+    // Of one project from beginning to end, whichever is active meanwhile.
+    let context = move || {
+        let backend: SharedBackend = Arc::new(Deck(projects.current(), Arc::clone(&projects)));
+        provide_context(backend);
+    };
     let document = {
         let options = options.clone();
         let pkg = package(&options);
@@ -153,8 +158,8 @@ fn beside_executable() -> Option<PathBuf> {
     program.ancestors().skip(1).take(2).map(|dir| dir.join("site")).find(|site| site.is_dir())
 }
 
-/// The server, as the dashboard sees it.
-struct Deck(Arc<Handles>);
+/// The server, as the dashboard sees it: the active project, and all of them.
+struct Deck(Arc<Handles>, Arc<Projects>);
 
 impl Backend for Deck {
     fn status(&self) -> Status {
@@ -331,6 +336,18 @@ impl Backend for Deck {
 
     fn fidelity(&self) -> Option<f64> {
         super::fidelity::of(&self.0).score
+    }
+
+    fn project_names(&self) -> Vec<String> {
+        self.1.names()
+    }
+
+    fn projects(&self) -> Later<'_, Result<Vec<Project>, ErrorDetail>> {
+        Box::pin(async move { self.1.list().await.map_err(|error| ApiError::from(error).detail()) })
+    }
+
+    fn change_project(&self, change: ProjectChange) -> Later<'_, Result<(), ErrorDetail>> {
+        Box::pin(async move { self.1.apply(change).await.map_err(|error| ApiError::from(error).detail()) })
     }
 
     fn chaos(&self) -> ChaosView {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,7 +11,7 @@ use understudy_contract::drift::{Consumers, Decision};
 use understudy_types::{Baselines, Changelog, DriftAlert, DriftAlerts, DriftStats, Webhook};
 
 use super::api::number;
-use super::error::ApiError;
+use super::error::{ApiError, Whole};
 use crate::handles::Handles;
 use crate::twin::now_ms;
 use crate::watchdog::present;
@@ -113,7 +112,7 @@ struct Resolve {
 pub(super) async fn resolve(
     State(handles): State<Arc<Handles>>,
     Path(id): Path<String>,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Json<DriftAlert>, ApiError> {
     let number = alert_id(&id)?;
     if handles.watchdog.lock().alert(number).is_none() {
@@ -189,7 +188,7 @@ struct Chosen {
     endpoint_id: Option<String>,
 }
 
-fn chosen(body: &Bytes) -> Result<Chosen, ApiError> {
+fn chosen(body: &[u8]) -> Result<Chosen, ApiError> {
     if body.is_empty() {
         return Ok(Chosen::default());
     }
@@ -197,7 +196,7 @@ fn chosen(body: &Bytes) -> Result<Chosen, ApiError> {
     serde_json::from_value(value).map_err(|error| ApiError::NotThat { what: "an endpoint_id", error })
 }
 
-pub(super) async fn freeze(State(handles): State<Arc<Handles>>, body: Bytes) -> Result<Json<Value>, ApiError> {
+pub(super) async fn freeze(State(handles): State<Arc<Handles>>, Whole(body): Whole) -> Result<Json<Value>, ApiError> {
     let frozen = freeze_now(&handles, chosen(&body)?.endpoint_id).await?;
     Ok(Json(json!({ "frozen": frozen })))
 }
@@ -215,7 +214,7 @@ pub(super) async fn freeze_now(handles: &Handles, endpoint_id: Option<String>) -
     Ok(frozen)
 }
 
-pub(super) async fn relearn(State(handles): State<Arc<Handles>>, body: Bytes) -> Result<Json<Value>, ApiError> {
+pub(super) async fn relearn(State(handles): State<Arc<Handles>>, Whole(body): Whole) -> Result<Json<Value>, ApiError> {
     let relearned = relearn_now(&handles, chosen(&body)?.endpoint_id).await?;
     Ok(Json(json!({ "relearned": relearned })))
 }
@@ -283,7 +282,7 @@ pub(super) async fn consumers(State(handles): State<Arc<Handles>>) -> Json<Consu
 
 pub(super) async fn set_consumers(
     State(handles): State<Arc<Handles>>,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Json<Consumers>, ApiError> {
     let value: Value = serde_json::from_slice(&body).map_err(ApiError::NotJson)?;
     let consumers: Consumers = serde_json::from_value(value)
@@ -319,7 +318,7 @@ pub(super) async fn webhooks(State(handles): State<Arc<Handles>>) -> Json<Vec<We
 
 pub(super) async fn set_webhooks(
     State(handles): State<Arc<Handles>>,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Json<Vec<Webhook>>, ApiError> {
     let value: Value = serde_json::from_slice(&body).map_err(ApiError::NotJson)?;
     let webhooks = serde_json::from_value(value);

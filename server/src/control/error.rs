@@ -1,6 +1,8 @@
 //! The one place where an error of the admin API becomes a response.
 
 use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -12,6 +14,7 @@ use crate::learner::edit::EditError;
 use crate::learner::import::DocumentError;
 use crate::outbox::ReplayError;
 use crate::plugins::SwitchError;
+use crate::projects::ProjectError;
 use crate::store::StoreError;
 use crate::twin::LoadError;
 
@@ -30,6 +33,10 @@ pub(super) enum ApiError {
     UnknownVersion(String),
     #[error("no exchange has the id {0}, or it is no longer remembered")]
     UnknownExchange(u64),
+    #[error("the body is too long: a document may have {} MiB, anything else 2 MiB", super::twin::DOCUMENT_MAX_BYTES >> 20)]
+    TooLong,
+    #[error("the body broke off: {0}")]
+    Unread(String),
     #[error("the body is not JSON: {0}")]
     NotJson(serde_json::Error),
     #[error("{0}")]
@@ -60,6 +67,8 @@ pub(super) enum ApiError {
     NoToken,
     #[error("{0}")]
     Chaos(#[from] ChaosError),
+    #[error("{0}")]
+    Project(#[from] ProjectError),
     #[error("{} is {given}: {error}", if field == "." { "the body" } else { field })]
     Misplaced { field: String, given: Value, error: String },
     #[error("{0}")]
@@ -68,6 +77,21 @@ pub(super) enum ApiError {
     Replay(#[from] ReplayError),
     #[error("failed to {0}")]
     Store(#[from] StoreError),
+}
+
+/// A body as it came, within the limit of its route.
+pub(super) struct Whole(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Whole {
+    type Rejection = ApiError;
+
+    async fn from_request(req: Request, state: &S) -> Result<Self, ApiError> {
+        let read = Bytes::from_request(req, state).await;
+        read.map(Self).map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLong,
+            _ => ApiError::Unread(rejection.body_text()),
+        })
+    }
 }
 
 impl ApiError {
@@ -84,6 +108,7 @@ impl ApiError {
             )
             | Self::Switch(SwitchError::Unknown(_))
             | Self::Load(LoadError::Unknown(_)) => StatusCode::NOT_FOUND,
+            Self::Project(error) => project_error(error).0,
             Self::Chaos(ChaosError::Wrong(_)) | Self::Misplaced { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Chaos(ChaosError::Running(_)) => StatusCode::CONFLICT,
             Self::Chaos(ChaosError::Store(_)) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -91,7 +116,8 @@ impl ApiError {
             Self::Document(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Load(_) | Self::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotJson(_) | Self::BadParameter { .. } => StatusCode::BAD_REQUEST,
+            Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotJson(_) | Self::BadParameter { .. } | Self::Unread(_) => StatusCode::BAD_REQUEST,
             Self::NotAllowed { .. } | Self::NotARule(_) | Self::Edit(EditError::Rule(_)) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
@@ -113,6 +139,7 @@ impl ApiError {
             Self::UnknownEndpoint(_) => "unknown_endpoint",
             Self::UnknownAlert(_) => "unknown_alert",
             Self::UnknownVersion(_) => "unknown_version",
+            Self::Project(error) => project_error(error).1,
             Self::Chaos(ChaosError::Wrong(_)) | Self::Misplaced { .. } => "bad_chaos",
             Self::Chaos(ChaosError::UnknownRule(_)) => "unknown_rule",
             Self::Chaos(ChaosError::UnknownPreset(_)) => "unknown_preset",
@@ -121,6 +148,8 @@ impl ApiError {
             Self::Chaos(ChaosError::Store(_)) => "store_failed",
             Self::Switch(SwitchError::Unknown(_)) => "unknown_plugin",
             Self::UnknownExchange(_) => "unknown_exchange",
+            Self::TooLong => "too_large",
+            Self::Unread(_) => "cut_off",
             Self::NotJson(_) => "not_json",
             Self::NotThat { .. } | Self::Unfit { .. } => "unfit",
             Self::UnknownCollection(_) => "unknown_collection",
@@ -164,6 +193,21 @@ impl ApiError {
             }
             _ => Value::Null,
         }
+    }
+}
+
+const fn project_error(error: &ProjectError) -> (StatusCode, &'static str) {
+    match error {
+        ProjectError::Unknown(_) => (StatusCode::NOT_FOUND, "unknown_project"),
+        ProjectError::Taken(_) => (StatusCode::CONFLICT, "name_taken"),
+        ProjectError::Active(_) => (StatusCode::CONFLICT, "project_active"),
+        ProjectError::Unfit { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "bad_project"),
+        ProjectError::NotAProject(_) => (StatusCode::UNPROCESSABLE_ENTITY, "not_a_project"),
+        ProjectError::Unusable { .. } => (StatusCode::CONFLICT, "project_unusable"),
+        ProjectError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+        ProjectError::Cut(_) => (StatusCode::BAD_REQUEST, "cut_off"),
+        ProjectError::Learner(_) => (StatusCode::SERVICE_UNAVAILABLE, "learner_busy"),
+        ProjectError::File(..) | ProjectError::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "store_failed"),
     }
 }
 

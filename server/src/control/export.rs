@@ -33,8 +33,9 @@ pub(super) async fn export(
 
 fn make(handles: &Handles, name: String) -> Result<Response, ApiError> {
     let snapshot = handles.snapshot.load_full();
-    let title = export::title(&handles.config.project);
-    let base_url = &handles.target.to_string();
+    let project = handles.project();
+    let title = export::title(&project);
+    let base_url = &handles.upstream.load().target.to_string();
     let source = Source { contract: &snapshot.contract, behaviour: &snapshot.behaviour, title, base_url };
     let Some(made) = export::learned(&source, &name) else {
         return Err(ApiError::NotAllowed { field: "format", given: name.into(), allowed: &NAMES });

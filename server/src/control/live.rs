@@ -12,7 +12,7 @@ use tokio::time::MissedTickBehavior;
 use understudy_types::{LiveMessage, Status, TrafficRow};
 
 use super::Control;
-use crate::handles::Handles;
+use crate::projects::Projects;
 
 /// Faster than this nobody reads.
 const TICK: Duration = Duration::from_millis(125);
@@ -38,7 +38,7 @@ impl Feed {
 }
 
 /// Fills the feed until the server stops.
-pub async fn run(handles: Arc<Handles>, feed: Arc<Feed>, mut stopped: watch::Receiver<bool>) {
+pub async fn run(projects: Arc<Projects>, feed: Arc<Feed>, mut stopped: watch::Receiver<bool>) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last = None;
@@ -47,6 +47,7 @@ pub async fn run(handles: Arc<Handles>, feed: Arc<Feed>, mut stopped: watch::Rec
             _ = interval.tick() => {}
             _ = stopped.wait_for(|stop| *stop) => return,
         }
+        let handles = projects.current();
         let (rows, skipped) = handles.traffic.take_fresh();
         let alerts = handles.watchdog.take_news();
         let chaos = handles.chaos.take_news();
@@ -89,11 +90,12 @@ pub(super) async fn connect(State(control): State<Control>, upgrade: WebSocketUp
 
 async fn show(control: Control, mut socket: WebSocket) {
     let mut ticks = control.feed.ticks.subscribe();
-    let mut rows = control.handles.traffic.page(None, FIRST_ROWS, |_| true);
+    let handles = control.projects.current();
+    let mut rows = handles.traffic.page(None, FIRST_ROWS, |_| true);
     rows.reverse();
-    let first = text(&tick(control.handles.status(), rows, 0));
+    let first = text(&tick(handles.status(), rows, 0));
     // Handles are not kept: a viewer must not hold a project open.
-    drop(control);
+    drop((control, handles));
     if !send(&mut socket, first).await {
         return;
     }

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::error::ApiError;
+use super::error::{ApiError, Whole};
 use crate::handles::Handles;
 use crate::outbox::{self, Entry, Given, Replayed};
 
@@ -51,14 +50,17 @@ pub(super) async fn get(State(handles): State<Arc<Handles>>, Path(id): Path<Stri
 pub(super) async fn replay(
     State(handles): State<Arc<Handles>>,
     Path(id): Path<String>,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Json<Shown>, ApiError> {
     let entry = outbox::replay(&handles, number(&id)?, given(&body)?).await?;
     Ok(Json(shown(&handles, entry)))
 }
 
 /// Headers that are given go with every entry; a body or a target would be wrong for all but one.
-pub(super) async fn replay_all(State(handles): State<Arc<Handles>>, body: Bytes) -> Result<Json<Replayed>, ApiError> {
+pub(super) async fn replay_all(
+    State(handles): State<Arc<Handles>>,
+    Whole(body): Whole,
+) -> Result<Json<Replayed>, ApiError> {
     let given = given(&body)?;
     if given.body.is_some() || given.target.is_some() {
         let field = if given.body.is_some() { "body" } else { "target" };

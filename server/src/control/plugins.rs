@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use understudy_types::{PluginChange, PluginInfo};
 
-use super::error::ApiError;
+use super::error::{ApiError, Whole};
 use super::twin;
 use crate::handles::Handles;
 
@@ -25,7 +24,7 @@ pub(super) async fn reload(State(handles): State<Arc<Handles>>) -> Json<Vec<Plug
 pub(super) async fn change(
     State(handles): State<Arc<Handles>>,
     Path(id): Path<String>,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Json<Vec<PluginInfo>>, ApiError> {
     let change: PluginChange = twin::read(&body, "a change such as {\"enabled\":false}")?;
     handles.switch_plugin(&id, change.enabled).await?;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -15,7 +14,7 @@ use understudy_contract::view::Endpoint;
 use understudy_contract::{Contract, Segment};
 use understudy_types::{TemplateMove, TemplateRule};
 
-use super::error::ApiError;
+use super::error::{ApiError, Whole};
 use crate::handles::Handles;
 use crate::learner::edit::{Edit, Outcome};
 
@@ -27,7 +26,7 @@ pub(super) async fn list(State(handles): State<Arc<Handles>>) -> Json<Vec<Rule>>
 pub(super) async fn add(
     State(handles): State<Arc<Handles>>,
     Query(query): Query<PreviewQuery>,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<(StatusCode, Json<Outcome>), ApiError> {
     let preview = query.preview()?;
     let change: Change = read(&body)?;
@@ -49,7 +48,7 @@ pub(super) async fn change_endpoint(
     State(handles): State<Arc<Handles>>,
     Path(id): Path<String>,
     Query(query): Query<PreviewQuery>,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Json<Outcome>, ApiError> {
     let preview = query.preview()?;
     let patch: Patch = read(&body)?;

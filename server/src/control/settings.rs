@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use understudy_app::format;
 use understudy_types::{Limit, Redaction};
 
-use super::error::ApiError;
+use super::error::{ApiError, Whole};
 use super::twin::read;
 use crate::config::Config;
 use crate::handles::Handles;
@@ -33,7 +32,7 @@ pub(super) fn rules(handles: &Handles) -> Redaction {
 
 pub(super) async fn set_redaction(
     State(handles): State<Arc<Handles>>,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Json<Redaction>, ApiError> {
     let wanted: Redaction = read(&body, "names of what is secret ({\"names\": […]})")?;
     keep_redaction(&handles, wanted).await.map(Json)
@@ -65,7 +64,10 @@ struct Trial {
 }
 
 /// What would stay of a text. Nothing of it is kept.
-pub(super) async fn try_redaction(State(handles): State<Arc<Handles>>, body: Bytes) -> Result<Json<Value>, ApiError> {
+pub(super) async fn try_redaction(
+    State(handles): State<Arc<Handles>>,
+    Whole(body): Whole,
+) -> Result<Json<Value>, ApiError> {
     let Trial { text } = read(&body, "a text to redact ({\"text\": …})")?;
     Ok(Json(json!({ "text": redacted(&handles, text)? })))
 }
@@ -83,11 +85,14 @@ pub(super) fn limits(config: &Config) -> Vec<Limit> {
     let limit = |key: &str, value: String, meaning: &str| Limit { key: key.into(), value, meaning: meaning.into() };
     let time = |time: Duration| format::milliseconds(time.as_secs_f64() * 1000.0);
     let size = |bytes: usize| format::bytes(bytes as u64);
+    let days = |age: Duration| format!("{:.1} days", age.as_secs_f64() / 86_400.0);
     let on = |is_on: bool| if is_on { "on" } else { "off" }.to_owned();
     vec![
         limit("FAILOVER", on(config.failover), "whether the twin answers when the API cannot"),
         limit("CAPTURE_BODY_LIMIT", size(config.capture.body), "of one body are kept to learn from"),
         limit("CAPTURE_MEMORY_LIMIT", size(config.capture.memory), "of all bodies that wait to be learned"),
+        limit("TRAFFIC_MAX_AGE", days(config.keep.age), "of recorded traffic in a project file"),
+        limit("TRAFFIC_MAX_SIZE", format::bytes(config.keep.bytes), "of it at most"),
         limit("DEADLINE_FLOOR", time(config.deadlines.floor), "of silence before an API may count as hung"),
         limit("DEADLINE_CEILING", time(config.deadlines.ceiling), "after which it does in any case"),
         limit("HEAD_TIMEOUT", time(config.limits.head_timeout), "for the head of a request"),

@@ -17,6 +17,7 @@ use super::api::number;
 use super::error::ApiError;
 use super::explain;
 use crate::handles::Handles;
+use crate::store;
 
 /// Rows of a page, when nobody says otherwise and at most.
 const PAGE: usize = 100;
@@ -43,24 +44,52 @@ pub(super) async fn page(
     State(handles): State<Arc<Handles>>,
     Query(query): Query<TrafficQuery>,
 ) -> Result<Json<TrafficPage>, ApiError> {
-    let (items, limit) = rows(&handles, query, PAGE)?;
-    let next = (items.len() == limit).then(|| items.last().map(|row| row.id.to_string())).flatten();
-    Ok(Json(TrafficPage { items, next }))
+    let wish = Wish::read(query, PAGE)?;
+    let mut items = wish.recent(&handles);
+    let mut next = items.last().map(|row| row.id).filter(|_| items.len() == wish.limit);
+    let oldest = handles.traffic.oldest().filter(|_| items.len() < wish.limit && wish.ids.is_none());
+    if let Some(oldest) = oldest {
+        let (path, before) =
+            (handles.config.data_dir.join(handles.project()), wish.before.unwrap_or(oldest).min(oldest));
+        let room = wish.limit - items.len();
+        let older = tokio::task::spawn_blocking(move || store::older(&path, before, room, |row| wish.filter.fits(row)));
+        let (older, more) = older.await.map_err(|error| ApiError::Broken(error.to_string()))??;
+        items.extend(older);
+        next = more;
+    }
+    Ok(Json(TrafficPage { items, next: next.map(|id| id.to_string()) }))
 }
 
-fn rows(handles: &Handles, query: TrafficQuery, usual: usize) -> Result<(Vec<TrafficRow>, usize), ApiError> {
-    let before = query.before.map(|text| number("before", text, "the `next` of an earlier page")).transpose()?;
-    let limit = query.limit.map(|text| number("limit", text, "a number from 1 to 1000")).transpose()?;
-    let limit = limit.map_or(usual, |limit| usize::try_from(limit).unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX));
-    let filter = Filter::parse(query.filter.as_deref().unwrap_or_default())
-        .map_err(|error| ApiError::BadParameter { name: "filter", given: error.word, expected: error.expected })?;
-    let ids = query.ids.map(|text| {
-        let ids = text.split(',').map(|id| number("ids", id.to_owned(), "numbers of exchanges, separated by commas"));
-        ids.collect::<Result<Vec<_>, _>>()
-    });
-    let ids = ids.transpose()?;
-    let wanted = |row: &TrafficRow| ids.as_ref().is_none_or(|ids| ids.contains(&row.id)) && filter.fits(row);
-    Ok((handles.traffic.page(before, limit, wanted), limit))
+/// Which rows are asked for.
+struct Wish {
+    before: Option<u64>,
+    limit: usize,
+    filter: Filter,
+    ids: Option<Vec<u64>>,
+}
+
+impl Wish {
+    fn read(query: TrafficQuery, usual: usize) -> Result<Self, ApiError> {
+        let before = query.before.map(|text| number("before", text, "the `next` of an earlier page")).transpose()?;
+        let limit = query.limit.map(|text| number("limit", text, "a number from 1 to 1000")).transpose()?;
+        let limit = limit.map_or(usual, |limit| usize::try_from(limit).unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX));
+        let filter = Filter::parse(query.filter.as_deref().unwrap_or_default())
+            .map_err(|error| ApiError::BadParameter { name: "filter", given: error.word, expected: error.expected })?;
+        let ids = query.ids.map(|text| {
+            let ids =
+                text.split(',').map(|id| number("ids", id.to_owned(), "numbers of exchanges, separated by commas"));
+            ids.collect::<Result<Vec<_>, _>>()
+        });
+        let ids = ids.transpose()?;
+        Ok(Self { before, limit, filter, ids })
+    }
+
+    /// Of those that are kept in memory, newest first.
+    fn recent(&self, handles: &Handles) -> Vec<TrafficRow> {
+        let wanted =
+            |row: &TrafficRow| self.ids.as_ref().is_none_or(|ids| ids.contains(&row.id)) && self.filter.fits(row);
+        handles.traffic.page(self.before, self.limit, wanted)
+    }
 }
 
 /// One exchange, and what was said in it when it is one that goes on.
@@ -122,8 +151,8 @@ pub(super) async fn recording(
     State(handles): State<Arc<Handles>>,
     Query(query): Query<TrafficQuery>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let (rows, _) = rows(&handles, query, PAGE_MAX)?;
-    let base = handles.target.to_string();
+    let rows = Wish::read(query, PAGE_MAX)?.recent(&handles);
+    let base = handles.upstream.load().target.to_string();
     let entries: Vec<Value> = rows
         .iter()
         .rev()

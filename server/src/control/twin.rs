@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 use understudy_contract::twin;
 use understudy_types::{EndpointDetail, Override, TwinEntity, TwinExample, TwinSave, TwinSettings, TwinState};
 
-use super::error::ApiError;
+use super::error::{ApiError, Whole};
 use super::rules::{self, PreviewQuery};
 use super::{api, present};
 use crate::handles::Handles;
@@ -76,7 +75,7 @@ pub(super) fn entities(
 pub(super) async fn put_row(
     State(handles): State<Arc<Handles>>,
     Path((collection, key)): Path<(String, String)>,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Json<Value>, ApiError> {
     let fields = read(&body, "the fields of a row")?;
     edit(&handles, &collection, &key, Some(fields))?;
@@ -128,13 +127,13 @@ fn checked_name(name: String) -> Result<String, ApiError> {
     if fits { Ok(name) } else { Err(ApiError::Unfit { name: "name", given: name.into(), expected }) }
 }
 
-pub(super) async fn save(State(handles): State<Arc<Handles>>, body: Bytes) -> Result<Json<Value>, ApiError> {
+pub(super) async fn save(State(handles): State<Arc<Handles>>, Whole(body): Whole) -> Result<Json<Value>, ApiError> {
     let name = name(&body)?;
     handles.save_twin(&name).await?;
     Ok(Json(json!({ "saved": name })))
 }
 
-pub(super) async fn load(State(handles): State<Arc<Handles>>, body: Bytes) -> Result<Json<Value>, ApiError> {
+pub(super) async fn load(State(handles): State<Arc<Handles>>, Whole(body): Whole) -> Result<Json<Value>, ApiError> {
     let name = name(&body)?;
     handles.load_twin(&name).await?;
     Ok(Json(json!({ "loaded": name })))
@@ -176,7 +175,7 @@ pub(super) async fn settings(State(handles): State<Arc<Handles>>) -> Json<TwinSe
 
 pub(super) async fn set_settings(
     State(handles): State<Arc<Handles>>,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Json<TwinSettings>, ApiError> {
     let settings = read(&body, "settings of the twin (seed, min_confidence, latency)")?;
     keep_settings(&handles, settings).await.map(Json)
@@ -204,11 +203,11 @@ pub(super) async fn change_endpoint(
     handles: State<Arc<Handles>>,
     path: Path<String>,
     query: Query<PreviewQuery>,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<Response, ApiError> {
     let value: Value = serde_json::from_slice(&body).map_err(ApiError::NotJson)?;
     let Some(wanted) = value.get("override") else {
-        return Ok(rules::change_endpoint(handles, path, query, body).await?.into_response());
+        return Ok(rules::change_endpoint(handles, path, query, Whole(body)).await?.into_response());
     };
     if value.as_object().is_some_and(|object| object.len() > 1) {
         let expected = "override alone: changes of the template may change the endpoint itself";
@@ -300,7 +299,10 @@ pub(super) fn examples_of(handles: &Handles, id: &str) -> Option<Vec<TwinExample
 }
 
 /// An OpenAPI document or a HAR, as JSON or YAML. The learner has it in its queue when this answers.
-pub(super) async fn import(State(handles): State<Arc<Handles>>, body: Bytes) -> Result<Json<Imported>, ApiError> {
+pub(super) async fn import(
+    State(handles): State<Arc<Handles>>,
+    Whole(body): Whole,
+) -> Result<Json<Imported>, ApiError> {
     let imported = tokio::task::spawn_blocking(move || import_document(&handles, &body)).await;
     Ok(Json(imported.map_err(|error| ApiError::Broken(error.to_string()))??))
 }

@@ -265,11 +265,12 @@ async fn send(handles: &Handles, entry: &Entry, request: Original) -> Result<Ans
         .target
         .parse()
         .map_err(|_| malformed("target", &request.target, "a path, and perhaps a query, as sent"))?;
+    let upstream = handles.upstream.load_full();
     let method = Method::from_bytes(entry.method.as_bytes()).expect("the method came in a request");
     let body = (!request.body.is_empty()).then(|| request.body.clone());
     let mut req = Request::new(Outgoing::Whole(body));
     *req.method_mut() = method;
-    *req.uri_mut() = handles.target.uri(&target).unwrap_or_default();
+    *req.uri_mut() = upstream.target.uri(&target).unwrap_or_default();
     let ours = Peer::new(std::net::Ipv4Addr::LOCALHOST.into(), false);
     let host = headers::called_host(&request.headers, None);
     let came = Came {
@@ -277,9 +278,9 @@ async fn send(handles: &Handles, entry: &Entry, request: Original) -> Result<Ans
         version: Version::HTTP_11,
         method: req.method(),
         host: host.as_ref(),
-        needs_own_name: handles.client.speaks_http2(),
+        needs_own_name: upstream.client.speaks_http2(),
     };
-    let mut fields = headers::for_upstream(&request.headers, &handles.target, &handles.config.fields, &came);
+    let mut fields = headers::for_upstream(&request.headers, &upstream.target, &handles.config.fields, &came);
     // The body may be another one by now, and nobody waits for a `100 Continue`.
     fields.remove(header::CONTENT_LENGTH);
     fields.remove(header::EXPECT);
@@ -288,7 +289,7 @@ async fn send(handles: &Handles, entry: &Entry, request: Original) -> Result<Ans
     // A kept connection may be closed just now, and that would look as if the write had been lost on its way.
     let whole = async {
         let response =
-            handles.client.send(req, Over::New).await.map_err(|error| ReplayError::Upstream { id, error })?;
+            upstream.client.send(req, Over::New).await.map_err(|error| ReplayError::Upstream { id, error })?;
         let (parts, body) = response.into_parts();
         // What the answer says is a help for mapping ids; that there was one is what counts.
         let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;

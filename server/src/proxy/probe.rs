@@ -9,33 +9,34 @@ use tokio::sync::watch;
 use understudy_policy::is_unwell;
 
 use super::body::Outgoing;
-use super::upstream::Over;
+use super::upstream::{Over, Upstream};
 use crate::handles::Handles;
 
 /// Both together stay well below the two seconds in which upstream's return shall be noticed.
 const EVERY: Duration = Duration::from_millis(250);
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Runs until the server stops.
+/// Runs until the project is closed.
 pub async fn run(handles: Arc<Handles>, mut stopped: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
             _ = stopped.wait_for(|stop| *stop) => return,
         }
-        if handles.health.is_open() && is_back(&handles).await {
-            handles.health.wake();
+        let upstream = handles.upstream.load_full();
+        if upstream.health.is_open() && is_back(&upstream).await {
+            upstream.health.wake();
         }
     }
 }
 
 /// HEAD for the base URL asks for nothing and changes nothing. Any answer will do, but one that says that upstream is not
 /// well; an accepted connection alone proves nothing of an upstream that hangs.
-async fn is_back(handles: &Handles) -> bool {
+async fn is_back(upstream: &Upstream) -> bool {
     let mut req = Request::new(Outgoing::Empty);
     *req.method_mut() = Method::HEAD;
-    *req.uri_mut() = handles.target.uri(&PathAndQuery::from_static("/")).unwrap_or_default();
-    req.headers_mut().insert(header::HOST, handles.target.host().clone());
-    let answer = tokio::time::timeout(TIMEOUT, handles.client.send(req, Over::New)).await;
+    *req.uri_mut() = upstream.target.uri(&PathAndQuery::from_static("/")).unwrap_or_default();
+    req.headers_mut().insert(header::HOST, upstream.target.host().clone());
+    let answer = tokio::time::timeout(TIMEOUT, upstream.client.send(req, Over::New)).await;
     matches!(answer, Ok(Ok(response)) if !is_unwell(response.status().as_u16()))
 }

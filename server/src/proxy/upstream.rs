@@ -12,19 +12,61 @@ use http::{Request, Response, header};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::ClientConfig;
-use understudy_policy::{Failure, Line};
+use understudy_policy::{Failure, Limits, Line};
 
 use self::connection::Connection;
 pub use self::error::UpstreamError;
 pub use self::pool::Answer;
 use self::pool::Pool;
 use super::body::Outgoing;
-use super::headers::has_plain_framing;
-use crate::config::{Mistake, TargetUrl, UpstreamConfig, UpstreamHttp};
+use super::headers::{self, has_plain_framing};
+use super::health::Health;
+use crate::config::{Config, Mistake, TargetUrl, UpstreamConfig, UpstreamHttp};
+
+/// The real API of a project, how it did lately, and the connections to it.
+#[derive(Debug)]
+pub struct Upstream {
+    pub target: TargetUrl,
+    /// The built-in sample API stands in for one that nobody named.
+    pub is_sample: bool,
+    pub health: Health,
+    /// For what is not done by the threads that serve connections.
+    pub client: Client,
+    /// One for each of these threads, so that they do not meet over connections.
+    lanes: Box<[Client]>,
+}
+
+impl Upstream {
+    /// `careful` is whom this machine believes, from [`careful`].
+    #[must_use]
+    pub fn new(config: &Config, careful: &Arc<ClientConfig>, target: TargetUrl, is_sample: bool) -> Self {
+        let keeps_host = headers::keeps_host(&config.fields, &target);
+        let client = Client::new(&config.upstream, careful, &target, keeps_host);
+        let lanes = (0..lane_count()).map(|_| client.sibling()).collect();
+        Self { target, is_sample, health: Health::new(Limits::default()), client, lanes }
+    }
+
+    /// The connections that the thread of this number uses.
+    #[must_use]
+    pub fn lane(&self, number: usize) -> &Client {
+        &self.lanes[number % self.lanes.len()]
+    }
+}
+
+/// Threads that serve connections: one for each core.
+#[must_use]
+pub fn lane_count() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Reads the certificates that the API's, and a webhook's, may be signed by. Takes its time, so it is done once.
+pub fn careful(config: &UpstreamConfig) -> Result<Arc<ClientConfig>, Mistake> {
+    tls::careful(config).map(Arc::new)
+}
 
 type Connector = HttpsConnector<HttpConnector>;
 
-/// A client for the one upstream there is. A clone shares its connections, a [`Client::sibling`] has its own.
+/// A client for one upstream. A clone shares its connections, a sibling has its own.
 #[derive(Debug, Clone)]
 pub struct Client {
     /// HTTP/1.1 alone: what can switch to another protocol.
@@ -35,7 +77,6 @@ pub struct Client {
     /// HTTP/2 is not asked for, but taken for granted.
     only_http2: bool,
     pool: Arc<Pool>,
-    careful: Arc<ClientConfig>,
 }
 
 /// Whether a request may go over a connection that was kept.
@@ -46,34 +87,25 @@ pub enum Over {
 }
 
 impl Client {
-    /// Reads the certificates it needs. `keeps_host`: upstream gets to see the client's `Host`.
-    pub fn new(config: &UpstreamConfig, target: &TargetUrl, keeps_host: bool) -> Result<Self, Mistake> {
-        let careful = Arc::new(tls::careful(config)?);
-        let tls = if config.insecure { tls::careless() } else { (*careful).clone() };
+    /// `keeps_host`: upstream gets to see the client's `Host`.
+    fn new(config: &UpstreamConfig, careful: &ClientConfig, target: &TargetUrl, keeps_host: bool) -> Self {
+        let tls = if config.insecure { tls::careless() } else { careful.clone() };
         let speaks_http2 = match config.http {
             UpstreamHttp::One => false,
             // A kept `Host` and HTTP/2 exclude each other, and the name matters more to the API.
             UpstreamHttp::Auto => target.is_https() && !keeps_host,
             UpstreamHttp::Two => true,
         };
-        Ok(Self {
+        Self {
             http1: connector(tls.clone(), config, false),
             http2: speaks_http2.then(|| connector(tls, config, true)),
             only_http2: config.http == UpstreamHttp::Two,
             pool: Arc::default(),
-            careful,
-        })
+        }
     }
 
-    /// Believes whom this machine and `UPSTREAM_CA_FILE` believe, whatever is said of the API: for messages to others.
-    #[must_use]
-    pub fn careful_tls(&self) -> ClientConfig {
-        (*self.careful).clone()
-    }
-
-    /// The same with connections of its own, so that threads do not meet over them.
-    #[must_use]
-    pub fn sibling(&self) -> Self {
+    /// The same with connections of its own.
+    fn sibling(&self) -> Self {
         Self { pool: Arc::default(), ..self.clone() }
     }
 

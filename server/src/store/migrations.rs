@@ -26,6 +26,25 @@ const STEPS: [&str; 4] = [
 /// The `user_version` that this build reads and writes.
 pub(super) const VERSION: u32 = STEPS.len() as u32;
 
+/// All that a file has beside rows, in words. What SQLite itself keeps (`sqlite_…`) is left out.
+pub(super) fn schema_of(connection: &Connection) -> rusqlite::Result<Vec<(String, String, String)>> {
+    let mut statement = connection.prepare(
+        "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+    )?;
+    let rows = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<String>>(2)?.unwrap_or_default())))?;
+    rows.collect()
+}
+
+/// What a file of this version has.
+pub(super) fn schema_at(version: u32) -> rusqlite::Result<Vec<(String, String, String)>> {
+    let connection = Connection::open_in_memory()?;
+    for step in STEPS.iter().take(version as usize) {
+        connection.execute_batch(step)?;
+    }
+    schema_of(&connection)
+}
+
 /// Takes the file from the version it has to [`VERSION`], all steps in one transaction.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -42,24 +42,36 @@ impl From<rusqlite::Error> for OpenError {
 
 /// The connection, and the lock that keeps other processes away while it is open.
 pub(super) fn open(path: &Path) -> Result<(Connection, File), OpenError> {
-    let lock = lock(path)?;
+    let mut lock = lock(path)?;
     let has_log = beside(path, "-wal").exists();
-    match inspect(path)? {
-        Found::Nothing => create(path)?,
-        Found::Project if !has_log => check(&connect_untouched(path)?)?,
-        Found::Project => {}
-    }
+    let is_new = match inspect(path)? {
+        Found::Nothing => {
+            create(path)?;
+            true
+        }
+        Found::Project => {
+            if !has_log && !is_sealed(&mut lock, path)? {
+                check(&connect_untouched(path)?)?;
+            }
+            false
+        }
+    };
     let mut connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     if has_log {
         check(&connection)?;
     }
+    if is_new {
+        // Room that traffic leaves can be given back piece by piece; it has to be said before the first table.
+        connection.pragma_update(None, "auto_vacuum", "incremental")?;
+    }
     // Before the switch to a log, so that a file's head always tells what it is.
     migrate(&mut connection)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     // With a log this loses at most the last moments in a power cut, and never damages the file.
     connection.pragma_update(None, "synchronous", "normal")?;
+    connection.pragma_update(None, "journal_size_limit", MAX_LOG_BYTES)?;
     Ok((connection, lock))
 }
 
@@ -71,8 +83,8 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// The lock file stays when we end: removing it would let two processes hold two different ones.
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(beside(path, ".lock"))?;
+pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
+    let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(beside(path, ".lock"))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse),
@@ -80,14 +92,46 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-enum Found {
+/// What the log keeps of the room it took once.
+const MAX_LOG_BYTES: u32 = 64 << 20;
+/// A smaller file is read through at every start, which takes no time that anybody notices.
+const READ_THROUGH_BELOW: u64 = 64 << 20;
+
+/// What a file is like from outside: its length and when it was written.
+fn state_of(path: &Path) -> io::Result<(u64, String)> {
+    let file = path.metadata()?;
+    let written = file.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Ok((file.len(), format!("{} {}", file.len(), written.as_nanos())))
+}
+
+/// Writes into the lock file what the project file was like when it was closed in good order.
+pub(super) fn seal(lock: &mut File, path: &Path) -> io::Result<()> {
+    let (_, state) = state_of(path)?;
+    lock.set_len(0)?;
+    lock.rewind()?;
+    lock.write_all(state.as_bytes())
+}
+
+/// Whether a large file is as we closed it. Reading all of it again would take seconds; the doctor does.
+fn is_sealed(lock: &mut File, path: &Path) -> io::Result<bool> {
+    let (len, state) = state_of(path)?;
+    if len < READ_THROUGH_BELOW {
+        return Ok(false);
+    }
+    let mut sealed = String::new();
+    lock.rewind()?;
+    // What is not text is no seal.
+    Ok(lock.read_to_string(&mut sealed).is_ok() && sealed == state)
+}
+
+pub(super) enum Found {
     Nothing,
     Project,
 }
 
 /// Reads the head of the file itself, because opening it with SQLite could leave files beside it. Offsets are those of
 /// SQLite's file format, section 1.3.
-fn inspect(path: &Path) -> Result<Found, OpenError> {
+pub(super) fn inspect(path: &Path) -> Result<Found, OpenError> {
     const HEAD_BYTES: usize = 100;
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -124,7 +168,7 @@ fn inspect(path: &Path) -> Result<Found, OpenError> {
 }
 
 /// The file holds what apps said to each other: it is for its owner only.
-fn create(path: &Path) -> Result<(), OpenError> {
+pub(super) fn create(path: &Path) -> Result<(), OpenError> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]
@@ -134,14 +178,14 @@ fn create(path: &Path) -> Result<(), OpenError> {
 }
 
 /// A connection that promises SQLite an unchanging file, so that it creates nothing beside it.
-fn connect_untouched(path: &Path) -> Result<Connection, OpenError> {
+pub(super) fn connect_untouched(path: &Path) -> Result<Connection, OpenError> {
     const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
     let uri = format!("file:{}?immutable=1", utf8_percent_encode(&path.to_string_lossy(), KEPT));
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Ok(Connection::open_with_flags(uri, flags)?)
 }
 
-fn check(connection: &Connection) -> Result<(), OpenError> {
+pub(super) fn check(connection: &Connection) -> Result<(), OpenError> {
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if verdict == "ok" { Ok(()) } else { Err(OpenError::Damaged(verdict)) }
 }

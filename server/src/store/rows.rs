@@ -28,12 +28,22 @@ pub(super) fn load(connection: &mut Connection) -> Result<Project, OpenError> {
     })
 }
 
-fn load_mode(connection: &Connection) -> Result<Mode, OpenError> {
+pub(super) fn load_mode(connection: &Connection) -> Result<Mode, OpenError> {
     let word = connection
         .query_row("SELECT value FROM setting WHERE key = 'mode'", [], |row| row.get::<_, String>(0))
         .optional()?;
     let Some(word) = word else { return Ok(Mode::default()) };
     mode_of(&word).ok_or_else(|| OpenError::Damaged(format!("its mode is {word:?}")))
+}
+
+/// Whether a start would understand a setting.
+pub(super) fn is_setting(key: &str, value: &str) -> bool {
+    match key {
+        "mode" => mode_of(value).is_some(),
+        "rules" => serde_json::from_str::<StoredRules>(value)
+            .is_ok_and(|stored| Rules::new(stored.next_id, stored.rules).is_ok()),
+        _ => serde_json::from_str::<serde::de::IgnoredAny>(value).is_ok(),
+    }
 }
 
 /// People's rules as they are stored, in JSON.
@@ -43,7 +53,7 @@ struct StoredRules {
     rules: Vec<Rule>,
 }
 
-fn load_rules(connection: &Connection) -> Result<Rules, OpenError> {
+pub(super) fn load_rules(connection: &Connection) -> Result<Rules, OpenError> {
     let stored = connection
         .query_row("SELECT value FROM setting WHERE key = 'rules'", [], |row| row.get::<_, String>(0))
         .optional()?;
@@ -80,7 +90,7 @@ fn load_model(connection: &Connection) -> Result<Model, OpenError> {
     Model::decode(&bytes).map_err(|error| OpenError::Damaged(error.to_string()))
 }
 
-fn load_journal(connection: &Connection) -> Result<Vec<Exchange>, OpenError> {
+pub(super) fn load_journal(connection: &Connection) -> Result<Vec<Exchange>, OpenError> {
     let mut statement = connection.prepare("SELECT exchange FROM journal ORDER BY id")?;
     let blobs = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
     let decode = |blob: rusqlite::Result<Vec<u8>>| {
@@ -90,12 +100,14 @@ fn load_journal(connection: &Connection) -> Result<Vec<Exchange>, OpenError> {
 }
 
 fn load_traffic(connection: &Connection) -> Result<Vec<TrafficRow>, OpenError> {
-    let mut statement = connection.prepare("SELECT * FROM traffic ORDER BY id")?;
-    let rows = statement.query_map([], traffic_row)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut statement = connection.prepare("SELECT * FROM traffic ORDER BY id DESC LIMIT ?")?;
+    let rows = statement.query_map([TRAFFIC_ROWS as i64], traffic_row)?;
+    let mut rows: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
+    rows.reverse();
+    Ok(rows)
 }
 
-fn traffic_row(row: &Row<'_>) -> rusqlite::Result<TrafficRow> {
+pub(super) fn traffic_row(row: &Row<'_>) -> rusqlite::Result<TrafficRow> {
     Ok(TrafficRow {
         id: row.get::<_, i64>("id")? as u64,
         at_ms: row.get::<_, i64>("at_ms")? as u64,
@@ -209,16 +221,11 @@ fn save_traffic(connection: &Connection, rows: &[TrafficRow]) -> Result<(), Stor
             row.reason,
         ])?;
     }
-    if let Some(newest) = rows.iter().map(|row| row.id).max() {
-        let oldest = newest.saturating_sub(TRAFFIC_ROWS as u64);
-        connection.prepare_cached("DELETE FROM traffic WHERE id <= ?")?.execute([oldest as i64])?;
-    }
     Ok(())
 }
 
 pub(super) fn set_mode(connection: &Connection, mode: Mode) -> Result<(), StoreError> {
-    connection.execute("INSERT OR REPLACE INTO setting (key, value) VALUES ('mode', ?)", [mode_word(mode)])?;
-    Ok(())
+    set_setting(connection, "mode", mode_word(mode))
 }
 
 const fn mode_word(mode: Mode) -> &'static str {

@@ -10,7 +10,7 @@ use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, 
 use crate::config::{Mistake, UpstreamConfig};
 use crate::listen::tls::certificates;
 
-/// The machine's own certificates, so that a company's private authority counts; the bundled ones where there are none; and
+/// Believes the machine's own certificates, so that a company's private authority counts; the bundled ones where there are none; and
 /// those of the configuration.
 pub(super) fn careful(config: &UpstreamConfig) -> Result<ClientConfig, Mistake> {
     let mut roots = RootCertStore::empty();
