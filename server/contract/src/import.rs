@@ -13,6 +13,7 @@ mod openapi;
 mod postman;
 mod saved;
 mod shape;
+mod sound;
 mod story;
 mod wiremock;
 
@@ -70,7 +71,7 @@ fn because(notes: &[String]) -> String {
 /// document gives the same exchanges.
 pub fn import(document: &Value, now_ms: u64) -> Result<Import, ImportError> {
     let import = if document.pointer("/log/entries").is_some() {
-        har::read(document, now_ms)
+        har::read(document, now_ms)?
     } else if hoverfly::is_one(document) {
         hoverfly::read(document, now_ms)?
     } else if postman::is_one(document) {
@@ -84,8 +85,8 @@ pub fn import(document: &Value, now_ms: u64) -> Result<Import, ImportError> {
         access::read(document, now_ms)?
     } else {
         match (document.get("openapi"), document.get("swagger")) {
-            (Some(version), _) => openapi::read(document, now_ms, supported("openapi", version, "3.", "3.x")?),
-            (_, Some(version)) => openapi::read(document, now_ms, supported("swagger", version, "2.", "2.0")?),
+            (Some(version), _) => openapi::read(document, now_ms, supported("openapi", version, "3.", "3.x")?)?,
+            (_, Some(version)) => openapi::read(document, now_ms, supported("swagger", version, "2.", "2.0")?)?,
             _ => return Err(ImportError::Unknown),
         }
     };

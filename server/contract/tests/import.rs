@@ -240,3 +240,122 @@ fn what_the_api_shows_outweighs_what_was_declared() {
 fn the_same_document_gives_the_same_exchanges() {
     assert_eq!(import(&shop(), NOW_MS), import(&shop(), NOW_MS));
 }
+
+/// A recording with one entry that was answered, and one that was not.
+fn recording() -> Value {
+    let request = json!({ "method": "POST", "url": "https://api.example/things", "headers": [{ "name": "accept", "value": "*/*" }],
+        "postData": { "mimeType": "application/json", "text": "{}" } });
+    let answer =
+        json!({ "status": 201, "headers": [], "content": { "mimeType": "application/json", "text": "{\"id\":1}" } });
+    json!({ "log": { "version": "1.2", "entries": [
+        { "request": request.clone(), "response": answer }, { "request": request, "response": { "status": 0 } },
+    ] } })
+}
+
+fn refused(document: &Value) -> String {
+    import(document, NOW_MS).expect_err("damage").to_string()
+}
+
+#[test]
+fn damage_in_a_recording_is_told_with_its_place() {
+    assert_eq!(import(&recording(), NOW_MS).expect("a recording").exchanges.len(), 1);
+    let cases = [
+        ("/log/entries", json!({}), "at /log/entries it has {}: expected a list"),
+        ("/log/entries/1", json!(7), "at /log/entries/1/request it has nothing: expected an object"),
+        ("/log/entries/0/request/url", json!(7), "at /log/entries/0/request/url it has 7: expected a text"),
+        ("/log/entries/0/request/method", json!(null), "/request/method it has nothing: expected a text"),
+        ("/log/entries/0/request/headers", json!("a: b"), "/request/headers it has \"a: b\": expected a list"),
+        ("/log/entries/0/request/headers/0/name", json!([]), "/headers/0/name it has []: expected a text"),
+        ("/log/entries/0/request/postData/text", json!({}), "/postData/text it has {}: expected a text"),
+        ("/log/entries/0/response/status", json!("fine"), "/response/status it has \"fine\": expected a status"),
+        ("/log/entries/0/response/status", json!(70_000), "/response/status it has 70000: expected a status"),
+        ("/log/entries/0/response/content/text", json!(1), "/content/text it has 1: expected a text"),
+        ("/log/version", json!("2.0"), "its log.version is 2.0: expected 1.2"),
+    ];
+    for (place, value, words) in cases {
+        let mut document = recording();
+        *document.pointer_mut(place).expect(place) = value;
+        let told = refused(&document);
+        assert!(told.contains(words), "{place}: {told}");
+    }
+    let mut document = recording();
+    document["log"]["entries"][0]["response"]["content"]["encoding"] = json!("base64");
+    assert!(
+        refused(&document).contains("/content/text it has \"{\\\"id\\\":1}\": expected base64"),
+        "{}",
+        refused(&document)
+    );
+}
+
+#[test]
+fn damage_in_an_openapi_document_is_told_with_its_place() {
+    let operation = "/paths/~1articles/get";
+    let cases = [
+        ("/paths".to_owned(), json!([]), "at /paths it has []: expected an object"),
+        ("/paths/~1articles".to_owned(), json!("x"), "at /paths/~1articles it has \"x\": expected an object"),
+        (operation.to_owned(), json!(7), "at /paths/~1articles/get it has 7: expected an object"),
+        (format!("{operation}/responses"), json!([]), "/get/responses it has []: expected an object"),
+        (format!("{operation}/responses"), json!({ "fine": {} }), "/responses/fine it has \"fine\": expected a status"),
+        (format!("{operation}/responses"), json!({ "200": 7 }), "/responses/200 it has 7: expected an object"),
+        (
+            format!("{operation}/responses"),
+            json!({ "200": { "content": 7 } }),
+            "/200/content it has 7: expected an object",
+        ),
+        (
+            format!("{operation}/responses"),
+            json!({ "200": { "$ref": "#/nowhere" } }),
+            "/responses/200/$ref it has \"#/nowhere\": expected a reference to a part of this document",
+        ),
+        (
+            format!("{operation}/parameters"),
+            json!([{ "in": "query" }]),
+            "/parameters/0/name it has nothing: expected a text",
+        ),
+    ];
+    for (place, value, words) in cases {
+        let mut document = json!({ "openapi": "3.1.0", "paths": { "/articles": { "get": {
+            "parameters": [], "responses": { "200": { "description": "" } } } } } });
+        *document.pointer_mut(&place).unwrap_or_else(|| panic!("{place}")) = value;
+        let told = refused(&document);
+        assert!(told.contains(words), "{place}: {told}");
+    }
+    let two = json!({ "swagger": "2.0", "paths": { "/a": { "get": { "responses": { "200": { "schema": { "$ref": "#/definitions/A" } } } } } } });
+    assert!(refused(&two).contains("/paths/~1a/get/responses/200/schema/$ref it has"), "{}", refused(&two));
+    assert_eq!(refused(&json!({ "swagger": "1.2", "apis": [] })), "its swagger is 1.2: expected 2.0");
+}
+
+/// References are fragments of a URI, so braces in them may be written as such.
+#[test]
+fn references_may_be_percent_encoded() {
+    let answer =
+        json!({ "content": { "application/json": { "schema": { "type": "object" }, "example": { "id": 1 } } } });
+    let document = json!({ "openapi": "3.0.0", "paths": {
+        "/a/{id}": { "get": { "responses": { "200": answer } } },
+        "/b": { "get": { "responses": { "200": { "$ref": "#/paths/~1a~1%7Bid%7D/get/responses/200" } } } },
+    } });
+    let read = import(&document, NOW_MS).expect("a document");
+    let b = read.exchanges.iter().find(|exchange| exchange.request.path() == "/b").expect("an exchange");
+    assert_eq!(b.response.body.bytes, "{\"id\":1}");
+}
+
+/// Schemas that are made of themselves, in each way there is, and promises nobody can keep.
+#[test]
+fn hostile_schemas_come_to_an_end() {
+    let own = json!({ "$ref": "#/components/schemas/Own" });
+    for schema in [
+        json!({ "allOf": [own, own] }),
+        json!({ "oneOf": [own] }),
+        json!({ "anyOf": [{ "allOf": [own] }], "allOf": [own] }),
+        own.clone(),
+        json!({ "type": "object", "properties": { "a": own, "b": own }, "additionalProperties": own }),
+        json!({ "type": "array", "minItems": 1_000_000_000_000_u64, "items": own }),
+        json!({ "type": "string", "minLength": 1_000_000_000_000_u64 }),
+    ] {
+        let content = json!({ "application/json": { "schema": own } });
+        let document = json!({ "openapi": "3.1.0", "components": { "schemas": { "Own": schema } },
+            "paths": { "/own": { "get": { "responses": { "200": { "content": content } } } } } });
+        let read = import(&document, NOW_MS).expect("a document");
+        assert!(read.exchanges.iter().all(|exchange| exchange.response.body.bytes.len() < 1 << 20), "{schema}");
+    }
+}

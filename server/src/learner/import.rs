@@ -61,8 +61,15 @@ fn read(bytes: &[u8], now_ms: u64) -> Result<Import, DocumentError> {
     if text.trim_start().starts_with(['{', '[']) {
         return Err(DocumentError::Text(not_json));
     }
-    let value: Value = serde_saphyr::from_str(text).map_err(|error| DocumentError::Text(error.to_string()))?;
+    let value: Value =
+        serde_saphyr::from_str(text).map_err(|error| DocumentError::Text(yaml_error(&error.to_string())))?;
     Ok(import(&value, now_ms)?)
+}
+
+/// Place and reason; the lines of the document that are drawn below them are left out.
+fn yaml_error(drawn: &str) -> String {
+    let first = drawn.lines().next().unwrap_or_default();
+    first.strip_prefix("error: ").unwrap_or(first).to_owned()
 }
 
 /// The first line is an object, whole.

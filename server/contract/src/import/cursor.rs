@@ -87,6 +87,11 @@ impl<'v> Cursor<'v> {
         self.value.get(name) == Some(&Value::Bool(true))
     }
 
+    /// Whether the text beside it is coded, as HARs say it.
+    pub(super) fn is_base64(&self) -> bool {
+        self.value.get("encoding").and_then(Value::as_str) == Some("base64")
+    }
+
     pub(super) fn status(&self) -> Result<u16, ImportError> {
         let status = self.value.as_u64().and_then(|status| u16::try_from(status).ok());
         status.filter(|status| (100..600).contains(status)).ok_or_else(|| self.wrong("a status from 100 to 599"))
@@ -109,5 +114,12 @@ impl<'v> Cursor<'v> {
         };
         let at = if self.pointer.is_empty() { "the top".to_owned() } else { self.pointer.clone() };
         ImportError::Damaged { at, given, expected }
+    }
+
+    /// The same about its name.
+    pub(super) fn misnamed(&self, expected: &'static str) -> ImportError {
+        let name = self.pointer.rsplit('/').next().unwrap_or_default();
+        let given = format!("{:?}", name.replace("~1", "/").replace("~0", "~"));
+        ImportError::Damaged { at: self.pointer.clone(), given, expected }
     }
 }

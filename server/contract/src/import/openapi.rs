@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::Import;
 use super::shape::{Document, Way};
+use super::sound;
 use super::story::{self, Story};
+use super::{Import, ImportError};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Version {
@@ -14,7 +15,7 @@ pub(super) enum Version {
     Three,
 }
 
-const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "options", "head"];
+pub(super) const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "options", "head"];
 
 /// One operation, references resolved.
 #[derive(Debug)]
@@ -55,7 +56,8 @@ pub(super) enum Credential {
     Query(String, String),
 }
 
-pub(super) fn read(document: &Value, now_ms: u64, version: Version) -> Import {
+pub(super) fn read(document: &Value, now_ms: u64, version: Version) -> Result<Import, ImportError> {
+    sound::check(document)?;
     let reader = Reader { document: Document(document), version };
     let base = reader.base_path();
     let mut notes = Vec::new();
@@ -73,7 +75,7 @@ pub(super) fn read(document: &Value, now_ms: u64, version: Version) -> Import {
     if exchanges.len() >= story::MAX_EXCHANGES {
         notes.push(format!("the document is long: only its first {} exchanges were made", story::MAX_EXCHANGES));
     }
-    Import { format: "OpenAPI", exchanges, notes }
+    Ok(Import { format: "OpenAPI", exchanges, notes })
 }
 
 struct Reader<'d> {

@@ -1,5 +1,6 @@
 //! The schemas of an OpenAPI document without references, as plain JSON Schema, and values that fit them.
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use crate::twin::Generator;
@@ -29,10 +30,16 @@ impl<'d> Document<'d> {
         let mut value = value;
         for _ in 0..MAX_HOPS {
             let Some(reference) = value.get("$ref").and_then(Value::as_str) else { break };
-            let Some(target) = reference.strip_prefix('#').and_then(|pointer| self.0.pointer(pointer)) else { break };
+            let Some(target) = self.target(reference) else { break };
             value = target;
         }
         value
+    }
+
+    /// What a reference within the document leads to. It is a fragment of a URI (RFC 6901 section 6).
+    pub(super) fn target(self, reference: &str) -> Option<&'d Value> {
+        let pointer = percent_decode_str(reference.strip_prefix('#')?).decode_utf8().ok()?;
+        self.0.pointer(&pointer)
     }
 
     /// A schema as plain JSON Schema with `type`, `properties`, `required`, `items`; with the document's own value, where
@@ -45,11 +52,13 @@ impl<'d> Document<'d> {
         let schema = self.resolve(schema);
         *nodes = nodes.saturating_sub(1);
         let mut out = Map::new();
-        let parts = schema.get("allOf").and_then(Value::as_array).into_iter().flatten();
+        // A schema that is made of itself has no end of its own.
+        let has_room = *nodes > 0;
+        let parts = schema.get("allOf").and_then(Value::as_array).filter(|_| has_room).into_iter().flatten();
         for part in parts {
             combine(&mut out, self.at_depth(part, way, depth, nodes));
         }
-        let choice = ["oneOf", "anyOf"].into_iter().find_map(|word| schema.get(word)?.as_array());
+        let choice = ["oneOf", "anyOf"].into_iter().find_map(|word| schema.get(word)?.as_array()).filter(|_| has_room);
         let is_null = |variant: &&Value| self.resolve(variant).get("type").is_some_and(|kind| kind == "null");
         if let Some(first) = choice.and_then(|variants| variants.iter().find(|variant| !is_null(variant))) {
             combine(&mut out, self.at_depth(first, way, depth, nodes));

@@ -18,11 +18,15 @@ const TAIL: &str = "]}}";
 
 /// `None` for what is no recording.
 pub(super) fn survey(path: &Path) -> anyhow::Result<Option<Survey>> {
-    let mut survey = Survey::default();
-    match each_entry(path, &mut |entry| {
-        survey.add(&entry);
-        true
-    }) {
+    let (mut survey, mut damage) = (Survey::default(), None);
+    let read = each_entry(path, &mut |entry| {
+        damage = survey.add(&entry).err();
+        damage.is_none()
+    });
+    if let Some(damage) = damage {
+        bail!("import {}: {damage}", path.display());
+    }
+    match read {
         Ok(()) => Ok(Some(survey).filter(|survey| survey.entries() > 0)),
         // Whatever it is, its reader says it better.
         Err(_) if survey.entries() == 0 => Ok(None),
