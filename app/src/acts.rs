@@ -132,6 +132,25 @@ struct Words {
     message: String,
 }
 
+/// Does what a form would that posts the fields of an address's query. Their values are plain words.
+pub(crate) fn submit(act: &str) -> Option<()> {
+    let (action, fields) = act.split_once('?').unwrap_or((act, ""));
+    let form: HtmlFormElement = document().create_element("form").ok()?.dyn_into().ok()?;
+    form.set_method("post");
+    form.set_action(action);
+    for (name, value) in fields.split('&').filter_map(|field| field.split_once('=')) {
+        let field = document().create_element("input").ok()?;
+        for (attribute, text) in [("type", "hidden"), ("name", name), ("value", value)] {
+            field.set_attribute(attribute, text).ok()?;
+        }
+        form.append_child(&field).ok()?;
+    }
+    document().body()?.append_child(&form).ok()?;
+    let sent = form.request_submit().ok();
+    form.remove();
+    sent
+}
+
 /// Where the server leads to, if it does.
 async fn post(action: &str, body: JsValue) -> Result<Option<String>, String> {
     let sent =

@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use understudy_types::{
     Baselines, Changelog, ChaosTouch, ChaosView, DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail,
-    ExchangeDetail, LatencyMode, Limit, Mode, Override, PluginInfo, Project, Redaction, Spread, Status, TemplateMove,
-    TemplateRule, TrafficRow, TwinEntity, TwinExample, TwinLink, TwinSave, TwinSettings, TwinState, Webhook,
+    ExchangeDetail, LatencyMode, Limit, Mode, OutboxEntry, Override, PluginInfo, Project, Redaction, Spread, Status,
+    TemplateMove, TemplateRule, TrafficRow, TwinEntity, TwinExample, TwinLink, TwinSave, TwinSettings, TwinState,
+    Webhook,
 };
 
 #[cfg(feature = "ssr")]
@@ -97,6 +98,11 @@ pub trait Backend: Send + Sync {
     /// Everything the settings screen shows, secrets masked.
     fn settings(&self) -> SettingsView;
 
+    /// In the order in which they came.
+    fn outbox(&self) -> Vec<OutboxEntry>;
+
+    fn change_outbox(&self, change: OutboxChange) -> Later<'_, Result<(), ErrorDetail>>;
+
     fn set_twin(&self, settings: TwinSettings) -> Later<'_, Result<(), ErrorDetail>>;
 
     fn set_webhooks(&self, webhooks: Vec<Webhook>) -> Later<'_, Result<(), ErrorDetail>>;
@@ -126,7 +132,6 @@ pub trait Backend: Send + Sync {
     /// The twin's score of 0 to 100, once shadow mode found one out.
     fn fidelity(&self) -> Option<f64>;
 
-    /// What is at work of faults on purpose, what could be, and how clients took it.
     /// Names of the projects, the active one among them.
     fn project_names(&self) -> Vec<String>;
 
@@ -134,6 +139,7 @@ pub trait Backend: Send + Sync {
 
     fn change_project(&self, change: ProjectChange) -> Later<'_, Result<(), ErrorDetail>>;
 
+    /// What is at work of faults on purpose, what could be, and how clients took it.
     fn chaos(&self) -> ChaosView;
 
     /// The endpoints that a rule concerns.
@@ -170,6 +176,19 @@ pub enum ProjectChange {
     Rename { name: String, to: String },
     Target { name: String, target: String },
     Remove(String),
+}
+
+/// What becomes of writes that wait. Without an id it is done to all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutboxChange {
+    /// `force` sends one again that the API may have carried out.
+    Replay {
+        id: Option<u64>,
+        force: bool,
+    },
+    Drop {
+        id: Option<u64>,
+    },
 }
 
 /// What the server provides as Leptos context.
@@ -255,13 +274,27 @@ pub async fn set_mode(mode: Mode) -> Result<(), ServerFnError> {
     backend()?.set_mode(mode).await.map(drop).map_err(|error| ServerFnError::new(error.message))
 }
 
-/// Endpoints by name, and where they are shown.
+/// What the palette does on the spot: its name, and the form that does it.
+#[cfg(feature = "ssr")]
+const ACTS: [(&str, &str); 8] = [
+    ("Mode: proxy, the API answers", "/admin/fn/set-mode?mode=proxy"),
+    ("Mode: shadow, the API answers and the twin rehearses", "/admin/fn/set-mode?mode=shadow"),
+    ("Mode: mock, the twin answers", "/admin/fn/set-mode?mode=mock"),
+    ("Halt all faults", "/admin/fn/halt-chaos"),
+    ("Freeze all baselines now", "/admin/fn/move-baselines?action=freeze"),
+    ("Reset the twin's state", "/admin/fn/change-twin?action=reset"),
+    ("Read the plugin folder again", "/admin/fn/reload-plugins"),
+    ("Replay the outbox", "/admin/fn/change-outbox?action=replay"),
+];
+
+/// What can be done, and endpoints by name and where they are shown.
 #[server(prefix = "/admin/fn", endpoint = "ways", input = GetUrl)]
 pub async fn ways() -> Result<Packed, ServerFnError> {
     let way = |endpoint: EndpointSummary| {
         (format!("{} {}", endpoint.method, endpoint.template), format!("/admin/explorer/{}", endpoint.id))
     };
-    let ways: Vec<_> = backend()?.endpoints().into_iter().map(way).collect();
+    let act = |(name, act): &(&str, &str)| ((*name).to_owned(), format!("{}{act}", crate::components::keys::ACT));
+    let ways: Vec<_> = ACTS.iter().map(act).chain(backend()?.endpoints().into_iter().map(way)).collect();
     Packed::new(&ways)
 }
 
@@ -356,6 +389,18 @@ pub async fn edit_row(collection: String, key: String, fields: String, action: S
     let fields =
         fields.transpose().map_err(|error| ServerFnError::new(format!("the row is no JSON object: {error}")))?;
     backend()?.edit_twin(&collection, key.trim(), fields).map_err(|error| ServerFnError::new(error.message))
+}
+
+/// `action` is `replay`, `force` or `drop`; of all entries without an `id`.
+#[server(prefix = "/admin/fn", endpoint = "change-outbox")]
+pub async fn change_outbox(action: String, id: Option<u64>) -> Result<(), ServerFnError> {
+    let change = match (action.as_str(), id) {
+        ("replay", id) => OutboxChange::Replay { id, force: false },
+        ("force", Some(_)) => OutboxChange::Replay { id, force: true },
+        ("drop", id) => OutboxChange::Drop { id },
+        _ => return Err(ServerFnError::new("writes are replayed or dropped")),
+    };
+    backend()?.change_outbox(change).await.map_err(|error| ServerFnError::new(error.message))
 }
 
 #[server(prefix = "/admin/fn", endpoint = "change-twin")]

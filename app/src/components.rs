@@ -37,7 +37,7 @@ pub use part_view::PartView;
 #[cfg(feature = "ssr")]
 pub use schema_tree::{BodyView, SchemaTree, Spreads};
 pub use template::{Template, segments_of};
-pub use theme::{THEME_COOKIE, ThemeToggle};
+pub use theme::{RAIL_COOKIE, RailToggle, THEME_COOKIE, ThemeToggle};
 pub use traffic::{FeedState, StatusMark, TrafficTable};
 #[cfg(feature = "ssr")]
 pub use upstream::HealthDot;

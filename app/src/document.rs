@@ -6,7 +6,7 @@ use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 
-use crate::components::THEME_COOKIE;
+use crate::components::{RAIL_COOKIE, THEME_COOKIE};
 
 /// Scripts of ours and none else: a learned API's text never becomes code in the page that shows it.
 pub(crate) fn send(options: &LeptosOptions) {
@@ -40,15 +40,24 @@ pub(crate) fn not_found() {
 
 /// `light`, `dark`, or none when the system decides.
 pub(crate) fn chosen_theme() -> Option<&'static str> {
-    let parts = use_context::<http::request::Parts>()?;
-    let cookies = parts.headers.get(COOKIE)?.to_str().ok()?;
-    theme_in(cookies)
+    chosen(THEME_COOKIE, &["light", "dark"])
 }
 
-fn theme_in(cookies: &str) -> Option<&'static str> {
+/// `narrow` where the rail has icons only.
+pub(crate) fn chosen_rail() -> Option<&'static str> {
+    chosen(RAIL_COOKIE, &["narrow"])
+}
+
+fn chosen(cookie: &str, known: &[&'static str]) -> Option<&'static str> {
+    let parts = use_context::<http::request::Parts>()?;
+    let cookies = parts.headers.get(COOKIE)?.to_str().ok()?;
+    choice_in(cookies, cookie, known)
+}
+
+fn choice_in(cookies: &str, cookie: &str, known: &[&'static str]) -> Option<&'static str> {
     let pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
-    let chosen = pairs.into_iter().find(|(name, _)| *name == THEME_COOKIE)?.1;
-    ["light", "dark"].into_iter().find(|theme| *theme == chosen)
+    let chosen = pairs.into_iter().find(|(name, _)| *name == cookie)?.1;
+    known.iter().copied().find(|choice| *choice == chosen)
 }
 
 #[cfg(test)]
@@ -57,6 +66,7 @@ mod tests {
 
     #[test]
     fn only_known_themes_reach_the_page() {
+        let theme_in = |cookies| choice_in(cookies, THEME_COOKIE, &["light", "dark"]);
         assert_eq!(theme_in("a=b; understudy_theme=dark"), Some("dark"));
         assert_eq!(theme_in("understudy_theme=light; a=b"), Some("light"));
         assert_eq!(theme_in("understudy_theme=\"><script>"), None);

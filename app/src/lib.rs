@@ -48,7 +48,7 @@ pub fn shell(options: LeptosOptions, build: String) -> impl IntoView {
     let nonce = leptos::nonce::use_nonce();
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-theme=document::chosen_theme()>
+        <html lang="en" data-theme=document::chosen_theme() data-rail=document::chosen_rail()>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>

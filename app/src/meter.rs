@@ -20,6 +20,8 @@ type Second = [u64; STACK.len()];
 pub struct Meter {
     /// Oldest first; the last one is still going on.
     seconds: VecDeque<Second>,
+    /// Answers that were errors, second by second: of whoever gave them.
+    errors: VecDeque<u64>,
     /// Unix time of the last one.
     current: u64,
     /// The server's counters when they were last seen.
@@ -39,12 +41,14 @@ impl Meter {
     #[must_use]
     pub fn new(rows: &[TrafficRow], now_ms: u64) -> Self {
         let current = now_ms / 1000;
-        let mut meter = Self { seconds: VecDeque::from(vec![Second::default(); SECONDS]), current, counters: None };
+        let seconds = VecDeque::from(vec![Second::default(); SECONDS]);
+        let mut meter = Self { seconds, errors: VecDeque::from(vec![0; SECONDS]), current, counters: None };
         for row in rows {
             // A row can be a little newer than the clock that was read before it.
             let age = current.saturating_sub(row.at_ms / 1000);
             if let Some(place) = (SECONDS - 1).checked_sub(usize::try_from(age).unwrap_or(usize::MAX)) {
                 meter.seconds[place][rank(row.source)] += 1;
+                meter.errors[place] += u64::from(row.status >= 500 || row.source == Source::None);
             }
         }
         meter
@@ -58,6 +62,8 @@ impl Meter {
             for (sum, grown) in last.iter_mut().zip(growth(&before, counters)) {
                 *sum += grown;
             }
+            let errors = self.errors.back_mut().expect("a meter always has its seconds");
+            *errors += counters.errors.saturating_sub(before.errors);
         }
     }
 
@@ -71,6 +77,8 @@ impl Meter {
         for _ in 0..passed.min(SECONDS as u64) {
             self.seconds.pop_front();
             self.seconds.push_back(Second::default());
+            self.errors.pop_front();
+            self.errors.push_back(0);
         }
         self.current += passed;
     }
@@ -86,6 +94,24 @@ impl Meter {
     #[must_use]
     pub fn heard(&self, source: Source) -> bool {
         self.seconds.iter().any(|second| second[rank(source)] > 0)
+    }
+
+    /// Errors among the answers that are shown.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.errors.iter().sum()
+    }
+
+    /// An SVG path of a line up the middle of each column, as high as its errors.
+    #[must_use]
+    pub fn error_lines(&self, width: u32, height: f64) -> String {
+        let unit = height / self.scale() as f64;
+        let mut path = String::new();
+        for (place, errors) in self.errors.iter().enumerate().filter(|(_, errors)| **errors > 0) {
+            let x = place as f64 * f64::from(width) + f64::from(width - 1) / 2.0;
+            let _ = write!(path, "M{x:.1} {height}V{:.1}", height - *errors as f64 * unit);
+        }
+        path
     }
 
     #[must_use]
@@ -249,6 +275,18 @@ mod tests {
         assert_eq!(meter.columns(Source::Upstream, 5, 80.0), "M595 80.0v-40.0h4V80.0z");
         assert_eq!(meter.columns(Source::Twin, 5, 80.0), "M595 40.0v-20.0h4V40.0z");
         assert_eq!(meter.columns(Source::Fault, 5, 80.0), "");
+    }
+
+    #[test]
+    fn errors_are_counted_whoever_gave_them() {
+        let mut meter =
+            Meter::new(&[TrafficRow { status: 503, ..row(NOW, Source::Twin) }, row(NOW, Source::None)], NOW);
+        assert_eq!((meter.failed(), meter.error_lines(5, 80.0).as_str()), (2, "M597.0 80V40.0"));
+        meter.count(&counters(0, 0), NOW);
+        meter.count(&Counters { errors: 3, ..counters(3, 0) }, NOW + 1000);
+        assert_eq!(meter.failed(), 5);
+        meter.advance(NOW + 200_000);
+        assert_eq!(meter.failed(), 0);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { WebSocketServer } from "ws";
 
 type Book = { id: number; title: string; authorId: number; pages: number; language: string; price: number | null; tags: string[] };
 
@@ -33,6 +34,12 @@ export class Upstream {
   async start(): Promise<void> {
     const server = createServer((req, res) => void this.answer(req, res));
     this.server = server;
+    // Says what it hears, after a greeting.
+    const lines = new WebSocketServer({ server, path: "/live" });
+    lines.on("connection", (line) => {
+      line.send("welcome");
+      line.on("message", (said) => line.send(`heard ${said}`));
+    });
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(this.port, "127.0.0.1", resolve);
@@ -54,6 +61,8 @@ export class Upstream {
     const url = new URL(req.url ?? "/", this.url);
     const [collection, id] = url.pathname.split("/").filter(Boolean);
     if (collection === "books") return this.answerBooks(req, res, id, url);
+    if (collection === "prices") return tellPrices(res);
+    if (collection === "broken") return send(res, 500, { error: { code: "broken", message: "something broke" } });
     if (collection === "authors" && id) return send(res, 200, { [this.authorField]: Number(id), name: `Author ${id}`, born: 1900 + Number(id) });
     send(res, 404, { error: { code: "not_found", message: `nothing at ${url.pathname}` } });
   }
@@ -72,6 +81,13 @@ export class Upstream {
     if (book) return send(res, 200, book);
     send(res, 404, { error: { code: "not_found", message: `no book ${id}` } });
   }
+}
+
+/// Three events, and the end.
+function tellPrices(res: ServerResponse): void {
+  res.writeHead(200, { "content-type": "text/event-stream" });
+  for (const price of [9, 12, 15]) res.write(`event: price\ndata: {"price":${price}}\n\n`);
+  res.end();
 }
 
 async function text(req: IncomingMessage): Promise<string> {

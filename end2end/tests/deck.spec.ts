@@ -111,3 +111,12 @@ test.describe("when a line is cut", () => {
     await expect(page.locator(".traffic-table tbody tr").first()).toContainText("/books/7");
   });
 });
+
+test("errors stand out in the chart", async ({ page, understudy }) => {
+  await understudy.get("/books/1");
+  await open(page, understudy.url);
+  await expect(page.locator(".legend-errors")).toHaveText("");
+  await understudy.get("/broken");
+  await expect(page.locator(".legend-errors")).toHaveText("1 error");
+  await expect(page.locator(".chart-errors")).toHaveAttribute("d", /^M/);
+});

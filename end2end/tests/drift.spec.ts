@@ -22,6 +22,14 @@ test("user_id becomes userId, and the page shows one critical rename", async ({ 
   await expect(alerts).toContainText("field /user_id is now userId");
   await expect(page.locator(".drift-summary")).toHaveText("1 critical issue");
   await expect(page.locator(".drift-mark")).toHaveText("1 critical issue");
+  // Said aloud as well, and drawn in time.
+  await expect(page.locator(".announced[role=alert]")).toHaveText(/^Drift, 1 critical issue: GET \/authors\/\{id\}: .*userId/);
+  await page.locator(".timeline").getByRole("link", { name: /userId/ }).click();
+  await expect(page).toHaveURL(/\/admin\/drift\/\d+/);
+  const detail = page.getByRole("region", { name: "Alert", exact: true });
+  await expect(detail.locator(".difference-table")).toContainText("/user_id");
+  await expect(detail.locator(".difference-table")).toContainText("/userId");
+  await expect(detail.locator(".difference-table")).not.toContainText("/name");
 });
 
 test("an alert is opened, and accepting it moves the baseline", async ({ page, upstream, understudy }) => {
@@ -51,4 +59,25 @@ test("an alert is opened, and accepting it moves the baseline", async ({ page, u
   for (let call = 0; call < 6; call++) await understudy.get(`/authors/${(call % 6) + 1}`);
   await expect.poll(() => understudy.pending()).toBe(0);
   await expect(page.getByText("Nothing has changed")).toBeVisible();
+});
+
+test("an alert is snoozed, and another one dismissed, with reasons", async ({ page, upstream, understudy }) => {
+  upstream.authorField = "user_id";
+  await watchTheAuthors(understudy);
+  upstream.authorField = "userId";
+  for (let call = 0; call < 6; call++) await understudy.get(`/authors/${(call % 6) + 1}`);
+  await open(page, `${understudy.url}/admin/drift`);
+  await page.locator(".alert-link").click();
+  const detail = page.getByRole("region", { name: "Alert", exact: true });
+  await detail.getByRole("textbox").fill("on Monday");
+  await detail.getByRole("button", { name: "Snooze 1 h" }).click();
+  await expect(detail.locator(".history")).toContainText("snoozed: on Monday");
+  await expect(detail.getByText("snoozed", { exact: true }).first()).toBeVisible();
+
+  await detail.getByRole("textbox").fill("they will not change it back");
+  await detail.getByRole("button", { name: "Dismiss" }).click();
+  await expect(detail.locator(".history")).toContainText("dismissed: they will not change it back");
+  await expect(detail.getByRole("button", { name: "Dismiss" })).toHaveCount(0);
+  await page.getByRole("link", { name: "History too" }).click();
+  await expect(page.locator(".alert")).toHaveAttribute("data-state", "dismissed");
 });

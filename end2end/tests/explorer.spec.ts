@@ -15,6 +15,8 @@ test("the Explorer shows what was learned, down to the fields", async ({ page, u
   const pages = detail.getByRole("row").filter({ has: page.getByRole("rowheader", { name: "pages", exact: true }) });
   await expect(pages.locator(".sketch")).toHaveAttribute("title", /^Values in the newest answers: from 120 to \d+, median \d+, of 12$/);
   await expect(detail.locator(".kin")).toContainText("books by authorId → authors");
+  const refused = detail.getByRole("region", { name: "Refused when" });
+  await expect(refused.getByRole("row")).toHaveText([/404\s*unknown id\s*once/]);
 });
 
 test("an address opens the same endpoint again", async ({ page, understudy }) => {
@@ -120,4 +122,32 @@ test("pictures say how an endpoint behaves and how collections hang together", a
   await expect(habits.locator(".split-word")).toContainText(["200", "404"]);
   await expect(habits.getByRole("img", { name: /Answers took/ })).toBeVisible();
   await expect(habits.getByRole("img", { name: /Requests in stretches/ })).toBeVisible();
+});
+
+test("an endpoint is split, and two are merged, after a look; both are taken back", async ({ page, understudy }) => {
+  await useTheShop(understudy);
+  await open(page, `${understudy.url}/admin/explorer`);
+  const list = page.locator(".endpoints tbody tr");
+  const before = await list.count();
+  await page.getByRole("link", { name: /GET.*books.*id/ }).click();
+  const detail = page.getByRole("region", { name: "Endpoint", exact: true });
+  await detail.locator("summary", { hasText: "Its template" }).click();
+  await detail.getByLabel("Set apart from {id}").fill("3, 5");
+  await detail.getByRole("button", { name: "See it split" }).click();
+  const preview = detail.getByRole("region", { name: "What would change" });
+  await expect(preview).toContainText("/books/3");
+  await preview.getByRole("button", { name: "Do it" }).click();
+  await expect(list).toHaveCount(before + 2);
+  await page.getByRole("button", { name: /Take back/ }).click();
+  await expect(list).toHaveCount(before);
+
+  await page.getByRole("link", { name: /GET.*books.*id/ }).click();
+  await detail.locator("summary", { hasText: "Its template" }).click();
+  await detail.getByLabel("One endpoint together with").selectOption({ label: "/authors/{id}" });
+  await detail.getByRole("button", { name: "See them merged" }).click();
+  await expect(preview.getByRole("row", { name: /authors/ }).first()).toBeVisible();
+  await preview.getByRole("button", { name: "Do it" }).click();
+  await expect(list).toHaveCount(before - 1);
+  await page.getByRole("button", { name: /Take back/ }).click();
+  await expect(list).toHaveCount(before);
 });

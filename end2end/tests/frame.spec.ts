@@ -67,3 +67,16 @@ test.describe("when the server is started again", () => {
     });
   }
 });
+
+test("the rail is made narrow and stays so", async ({ page, understudy }) => {
+  await open(page, understudy.url);
+  const rail = page.getByRole("navigation", { name: "Screens" });
+  const wide = (await rail.boundingBox())?.width ?? 0;
+  await rail.getByRole("button", { name: "Narrow" }).click();
+  await expect.poll(async () => (await rail.boundingBox())?.width).toBeLessThan(wide / 2);
+  await open(page, `${understudy.url}/admin/traffic`);
+  expect((await rail.boundingBox())?.width).toBeLessThan(wide / 2);
+  await expect(rail.getByRole("link", { name: "Explorer" })).toBeVisible();
+  await rail.getByRole("button", { name: "Narrow" }).click();
+  await expect.poll(async () => (await rail.boundingBox())?.width).toBe(wide);
+});

@@ -23,3 +23,15 @@ test("the palette finds an endpoint", async ({ page, understudy }) => {
   await expect(page).toHaveURL(/\/admin\/explorer\/.+/);
   await expect(page.locator(".detail-title")).toContainText("POST");
 });
+
+test("the palette does things, too", async ({ page, understudy }) => {
+  await useTheShop(understudy);
+  await open(page, `${understudy.url}/admin/explorer`);
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox").fill("mode mock");
+  await expect(page.getByRole("option")).toHaveCount(1);
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("button", { name: "Mock", exact: true })).toHaveAttribute("aria-pressed", "true");
+  expect((await understudy.status()).mode).toBe("mock");
+  await expect(page).toHaveURL(/\/admin\/explorer$/);
+});

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { WebSocket } from "ws";
 import { expect, open, test, useTheShop } from "../support/test.ts";
 
 test("the filter narrows the list, stands in the address, and holds for what comes", async ({ page, understudy }) => {
@@ -129,4 +130,62 @@ test("each value of the twin says where it came from, and an answer can be kept 
   const answer = await understudy.get("/books/11");
   expect(answer.headers.get("x-understudy-source")).toBe("twin");
   expect(await answer.json()).toMatchObject({ id: 4 });
+});
+
+test("what is pinned is the selection that is taken along", async ({ page, understudy }) => {
+  await useTheShop(understudy);
+  await open(page, `${understudy.url}/admin/traffic?q=path:/books/*`);
+  const rows = page.locator(".stream-table tbody .row");
+  for (const at of [1, 4]) {
+    await rows.nth(at).hover();
+    await rows.nth(at).getByRole("link", { name: /pin/i }).click();
+    await expect(page.locator(".stream-pinned .row")).toHaveCount(at === 1 ? 1 : 2);
+  }
+  const started = page.waitForEvent("download");
+  await page.getByRole("link", { name: "Export HAR" }).click();
+  const har = JSON.parse(await readFile(await (await started).path(), "utf8"));
+  expect(har.log.entries).toHaveLength(2);
+});
+
+test("an exchange is compared with the twin, and its command copied", async ({ page, context, understudy }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await useTheShop(understudy);
+  await open(page, `${understudy.url}/admin/traffic?q=path:/books/5`);
+  await page.getByRole("link", { name: "/books/5", exact: true }).first().click();
+  const detail = page.getByRole("region", { name: "Exchange", exact: true });
+  await detail.getByRole("button", { name: "Compare with the twin" }).click();
+  await expect(detail.locator(".verdict")).toHaveText(/^All \d+ values are equal\.$/);
+
+  await detail.getByRole("button", { name: /^Copy curl/ }).click();
+  const command = await page.evaluate(() => navigator.clipboard.readText());
+  expect(command).toContain(`curl -i '${understudy.url}/books/5'`);
+});
+
+test("messages of a WebSocket and of an event stream are listed in their order", async ({ page, understudy }) => {
+  const heard: string[] = [];
+  await new Promise<void>((resolve, reject) => {
+    const line = new WebSocket(`${understudy.url.replace("http", "ws")}/live`);
+    line.on("error", reject);
+    line.on("close", () => resolve());
+    line.on("message", (said) => {
+      heard.push(String(said));
+      if (heard.length === 1) line.send("<b>hello</b>");
+      else line.close();
+    });
+  });
+  expect(heard).toEqual(["welcome", "heard <b>hello</b>"]);
+  await (await understudy.get("/prices")).text();
+  await expect.poll(() => understudy.pending()).toBe(0);
+
+  await open(page, `${understudy.url}/admin/traffic`);
+  await page.getByRole("link", { name: "/live", exact: true }).click();
+  const messages = page.getByRole("region", { name: "Messages" });
+  await expect(messages.locator(".said-text").filter({ hasText: /./ })).toHaveText(["welcome", "<b>hello</b>", "heard <b>hello</b>"]);
+  await expect(messages.locator(".said").nth(1)).toContainText("from the app");
+  await expect(page.getByRole("button", { name: "Replay" })).toHaveCount(0);
+
+  await page.getByRole("link", { name: "/prices", exact: true }).click();
+  await expect(messages.locator(".said")).toHaveCount(3);
+  await expect(messages.locator(".said").first()).toContainText("price");
+  await expect(messages.locator(".said").first()).toContainText('{"price":9}');
 });

@@ -53,3 +53,31 @@ test("a row is changed by hand, added and deleted, and the twin answers so", asy
   await expect(page.locator("details[data-key='700']")).toBeVisible();
   expect(await (await ask(700)).json()).toMatchObject({ id: 700, title: "Added" });
 });
+
+test.describe("while the API is away", () => {
+  test.use({ complaintsExpected: true });
+
+  test("writes wait in the outbox until a person sends or drops them", async ({ page, upstream, understudy }) => {
+    await useTheShop(understudy);
+    await upstream.stop();
+    const book = (title: string) => ({ title, authorId: 2, pages: 96, language: "en", price: 12, tags: [] });
+    for (const title of ["Sent later", "Never sent"]) {
+      const answer = await understudy.post("/books", book(title));
+      expect([answer.status, answer.headers.get("x-understudy-source")]).toEqual([201, "twin"]);
+    }
+    await open(page, understudy.url);
+    await expect(page.getByRole("note")).toContainText("2 writes wait in the outbox.");
+    await page.getByRole("link", { name: "the outbox" }).click();
+    const outbox = page.getByRole("region", { name: "Outbox" });
+    await expect(outbox.locator(".save")).toHaveCount(2);
+    await outbox.getByRole("button", { name: "Drop POST /books" }).last().click();
+    await expect(outbox.locator(".save")).toHaveCount(1);
+
+    await upstream.start();
+    await outbox.getByRole("button", { name: "Replay all" }).click();
+    await expect(outbox.locator(".outbox-state")).toHaveText("replayed: the API said 201");
+    const titles = ((await (await fetch(`${upstream.url}/books`)).json()) as { title: string }[]).map(({ title }) => title);
+    expect(titles).toContain("Sent later");
+    expect(titles).not.toContain("Never sent");
+  });
+});

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use understudy_types::Source;
 
 use super::glyph::{SourceMark, source_class, source_word};
+use crate::format;
 use crate::live::Live;
 use crate::meter::{Meter, SECONDS, STACK};
 
@@ -17,11 +18,19 @@ pub fn Chart() -> impl IntoView {
     let legend = Memo::new(move |_| live.meter.with(legend));
     let summary =
         move || live.meter.with(|meter| format!("Answers a second in the last two minutes, at most {}", meter.peak()));
+    let errors = Memo::new(move |_| match live.meter.with(Meter::failed) {
+        0 => String::new(),
+        1 => "1 error".into(),
+        failed => format!("{} errors", format::count(failed)),
+    });
     view! {
         <figure class="chart">
             <figcaption class="chart-head">
                 <h2>"Answers per second"</h2>
-                <span class="legend">{move || legend.get().into_iter().map(|source| view! { <SourceMark source/> }).collect_view()}</span>
+                <span class="legend">
+                    {move || legend.get().into_iter().map(|source| view! { <SourceMark source/> }).collect_view()}
+                    <span class="legend-errors" class:legend-shown=move || !errors.with(String::is_empty)>{errors}</span>
+                </span>
             </figcaption>
             <div class="chart-body">
                 <span class="chart-top">{move || live.meter.with(|meter| format!("{}/s", meter.scale()))}</span>
@@ -30,6 +39,7 @@ pub fn Chart() -> impl IntoView {
                     {STACK.map(|source| view! {
                         <path class=source_class(source) fill="currentColor" d=move || live.meter.with(|meter| meter.columns(source, COLUMN, HEIGHT))></path>
                     })}
+                    <path class="chart-errors" d=move || live.meter.with(|meter| meter.error_lines(COLUMN, HEIGHT))></path>
                 </svg>
                 <svg class="strip" viewBox=format!("0 0 {SECONDS} 1") preserveAspectRatio="none" role="img" aria-label="Who was on stage">
                     {STACK.map(|source| view! {

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
-use super::{Keys, PartView, ThemeToggle};
+use super::{Keys, PartView, RailToggle, ThemeToggle};
 use crate::format;
 use crate::live::{Connection, Live};
 use crate::parts::Part;
@@ -77,6 +77,7 @@ fn Rail() -> impl IntoView {
                     </a>
                 })
                 .collect_view()}
+            <RailToggle/>
         </nav>
     }
 }

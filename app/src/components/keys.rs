@@ -116,8 +116,11 @@ fn focus_filter() -> bool {
     input.focus().is_ok()
 }
 
-/// A way of the palette: what it is called, and where it leads.
+/// A way of the palette: what it is called, and where it leads. What begins with [`ACT`] is done on the spot.
 type Way = (String, String);
+
+/// Before the address of a server function, with its fields as a query.
+pub const ACT: &str = "post:";
 
 #[component]
 fn Palette(over: RwSignal<Over>) -> impl IntoView {
@@ -133,7 +136,10 @@ fn Palette(over: RwSignal<Over>) -> impl IntoView {
     let navigate = use_navigate();
     let go = move |way: &Way| {
         over.set(Over::Nothing);
-        navigate(&way.1, NavigateOptions::default());
+        match way.1.strip_prefix(ACT) {
+            Some(act) => carry_out(act),
+            None => navigate(&way.1, NavigateOptions::default()),
+        }
     };
     let input = NodeRef::<html::Input>::new();
     Effect::new(move |_| {
@@ -168,11 +174,11 @@ fn Palette(over: RwSignal<Over>) -> impl IntoView {
             class="palette-input"
             node_ref=input
             role="combobox"
-            aria-label="Go to a screen or an endpoint"
+            aria-label="Go to a screen or an endpoint, or do something"
             aria-expanded="true"
             aria-controls="ways"
             aria-activedescendant=move || format!("way-{}", at.get())
-            placeholder="Screens and endpoints"
+            placeholder="Screens, endpoints, and what can be done"
             on:input=move |event| { typed.set(event_target_value(&event)); at.set(0); }
             on:keydown=pressed
         />
@@ -190,9 +196,17 @@ fn read(endpoints: RwSignal<Vec<Way>>) {
     });
 }
 
+#[cfg(feature = "hydrate")]
+fn carry_out(act: &str) {
+    crate::acts::submit(act);
+}
+
 /// The palette opens in the browser alone.
 #[cfg(not(feature = "hydrate"))]
 fn read(_: RwSignal<Vec<Way>>) {}
+
+#[cfg(not(feature = "hydrate"))]
+fn carry_out(_: &str) {}
 
 /// The ways that have every word that was typed.
 fn fitting(ways: Vec<Way>, typed: &str) -> Vec<Way> {

@@ -7,6 +7,8 @@ mod baselines;
 pub(crate) mod detail;
 #[cfg(feature = "ssr")]
 pub(crate) mod list;
+#[cfg(feature = "ssr")]
+mod timeline;
 
 use leptos::prelude::*;
 use leptos_meta::Title;

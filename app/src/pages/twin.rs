@@ -2,6 +2,8 @@
 
 #[cfg(feature = "ssr")]
 pub(crate) mod board;
+#[cfg(feature = "ssr")]
+mod outbox;
 
 use leptos::prelude::*;
 use leptos_meta::Title;

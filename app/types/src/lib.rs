@@ -376,6 +376,38 @@ pub struct EndpointDetail {
     /// The plugin that named parameters of the template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub named_by: Option<String>,
+    /// Why its calls are refused, by status.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<Refusal>,
+}
+
+/// A write that the twin answered while the API was away, as the dashboard lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxEntry {
+    pub id: u64,
+    pub at_ms: u64,
+    pub method: String,
+    pub target: String,
+    /// The status that the app was told.
+    pub told: u16,
+    /// `waiting`, `replayed` or `refused`.
+    pub state: String,
+    /// The API may have carried it out although it never answered.
+    pub may_be_processed: bool,
+    /// What a replay has to be given, because secrets are not stored.
+    pub to_give: Vec<String>,
+    /// The status of the API's answer to a replay.
+    pub result: Option<u16>,
+}
+
+/// A reason for which calls of an endpoint are refused, as the twin refuses them too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    pub status: u16,
+    /// In a few words.
+    pub cause: String,
+    /// Calls that were refused so, of those that the twin learned from.
+    pub count: u64,
 }
 
 /// What was learned of an endpoint beside its schemas.

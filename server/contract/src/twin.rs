@@ -52,7 +52,7 @@ pub(crate) use generate::Generator;
 
 pub use behaviour::Behaviour;
 pub use echoes::Echoes;
-pub use inspect::{Collection, Entity, Example};
+pub use inspect::{Collection, Entity, Example, Refused};
 pub use journal::Journal;
 pub use keep::{Extent, RestoreError};
 pub use maker::{Make, Wanted};

@@ -72,6 +72,17 @@ fn faults_are_told_together_though_each_was_seen_alone() {
 }
 
 #[test]
+fn the_reasons_of_an_endpoint_are_told_with_their_status() {
+    let twin = lamps().twin();
+    let endpoint = twin.contract.endpoints().iter().find(|known| known.method == "POST").unwrap();
+    let told = twin.behaviour.refusals(&endpoint.id.0);
+    assert!(told.iter().all(|refused| refused.status == 422 && refused.support > 0), "{told:?}");
+    let causes: Vec<&str> = told.iter().map(|refused| refused.cause.as_str()).collect();
+    assert!(causes.iter().any(|cause| cause.starts_with("colour ")), "{causes:?}");
+    assert!(twin.behaviour.refusals("nothing").is_empty());
+}
+
+#[test]
 fn a_refused_call_makes_no_row() {
     let mut twin = lamps().twin();
     assert_eq!(twin.says(&post("/lamps", json!({"name": "a", "colour": "no", "watts": 1}))).0, 422);

@@ -18,12 +18,12 @@ use serde_json::{Map, Value};
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
-use understudy_app::backend::{Backend, ChaosChange, Later, ProjectChange, SettingsView, SharedBackend};
+use understudy_app::backend::{Backend, ChaosChange, Later, OutboxChange, ProjectChange, SettingsView, SharedBackend};
 use understudy_app::{App, shell};
 use understudy_types::{
     Baselines, Changelog, ChaosTouch, ChaosView, DriftAlert, DriftAlerts, EndpointDetail, EndpointSummary, ErrorDetail,
-    ExchangeDetail, Mode, Override, PluginInfo, Project, Redaction, Spread, Status, TemplateMove, TemplateRule,
-    TrafficRow, TwinEntity, TwinExample, TwinLink, TwinSave, TwinSettings, TwinState, Webhook,
+    ExchangeDetail, Mode, OutboxEntry, Override, PluginInfo, Project, Redaction, Spread, Status, TemplateMove,
+    TemplateRule, TrafficRow, TwinEntity, TwinExample, TwinLink, TwinSave, TwinSettings, TwinState, Webhook,
 };
 
 use super::error::{ApiError, unknown_path};
@@ -274,6 +274,14 @@ impl Backend for Deck {
             has_token: settings::has_token(&self.0.config),
             limits: settings::limits(&self.0.config),
         }
+    }
+
+    fn outbox(&self) -> Vec<OutboxEntry> {
+        super::outbox::entries(&self.0)
+    }
+
+    fn change_outbox(&self, change: OutboxChange) -> Later<'_, Result<(), ErrorDetail>> {
+        Box::pin(super::outbox::apply(&self.0, change))
     }
 
     fn set_twin(&self, wanted: TwinSettings) -> Later<'_, Result<(), ErrorDetail>> {

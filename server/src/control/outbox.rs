@@ -6,6 +6,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde::Serialize;
 use serde_json::{Value, json};
+use understudy_app::backend::OutboxChange;
+use understudy_types::{ErrorDetail, OutboxEntry};
 
 use super::error::{ApiError, Whole};
 use crate::handles::Handles;
@@ -97,4 +99,52 @@ fn number(id: &str) -> Result<u64, ApiError> {
 /// An empty body gives nothing.
 fn given(body: &[u8]) -> Result<Given, ApiError> {
     if body.is_empty() { Ok(Given::default()) } else { serde_json::from_slice(body).map_err(ApiError::NotJson) }
+}
+
+/// What the dashboard lists.
+pub(super) fn entries(handles: &Handles) -> Vec<OutboxEntry> {
+    let entry = |shown: Shown| OutboxEntry {
+        id: shown.entry.id,
+        at_ms: shown.entry.at_ms,
+        method: shown.entry.method,
+        target: shown.entry.target,
+        told: shown.entry.told.status,
+        state: word(shown.entry.state).to_owned(),
+        may_be_processed: shown.entry.may_be_processed,
+        to_give: shown.to_give,
+        result: shown.entry.result.map(|result| result.status),
+    };
+    handles.outbox.list().into_iter().map(|kept| entry(shown(handles, kept))).collect()
+}
+
+fn word(state: outbox::State) -> &'static str {
+    match state {
+        outbox::State::Waiting => "waiting",
+        outbox::State::Replayed => "replayed",
+        outbox::State::Refused => "refused",
+    }
+}
+
+pub(super) async fn apply(handles: &Arc<Handles>, change: OutboxChange) -> Result<(), ErrorDetail> {
+    let handles = Arc::clone(handles);
+    let done = match change {
+        OutboxChange::Replay { id: Some(id), force } => {
+            let given = Given { force, ..Given::default() };
+            outbox::replay(&handles, id, given).await.map(drop).map_err(ApiError::from)
+        }
+        OutboxChange::Replay { id: None, .. } => {
+            let replayed = outbox::replay_all(&handles, Given::default()).await.map_err(ApiError::from);
+            return replayed.map_err(|error| error.detail()).and_then(went_through);
+        }
+        OutboxChange::Drop { id: Some(id) } => drop_one(State(handles), Path(id.to_string())).await.map(drop),
+        OutboxChange::Drop { id: None } => drop_all(State(handles)).await.map(drop),
+    };
+    done.map_err(|error| error.detail())
+}
+
+/// A person who asked for all of it has to hear where it ended.
+fn went_through(replayed: Replayed) -> Result<(), ErrorDetail> {
+    let Some((id, why)) = replayed.stopped else { return Ok(()) };
+    let message = format!("{} went through, then it stopped at {id}: {why}", replayed.entries.len());
+    Err(ErrorDetail { code: "replay_stopped".into(), message, details: json!({ "id": id }) })
 }

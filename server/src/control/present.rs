@@ -4,7 +4,7 @@ use understudy_contract::twin;
 use understudy_contract::view::{self, BodyView, FieldView, ParameterView, ResponseView};
 use understudy_types::{
     AuthCarrier, BodySchema, EndpointBehaviour, EndpointDetail, EndpointSummary, Field, LatencyBucket, Paging,
-    Parameter, Rate, RateBucket, ResponseSchema, Segment, Sizes, StatusBehaviour, StatusCount, TwinCollection,
+    Parameter, Rate, RateBucket, Refusal, ResponseSchema, Segment, Sizes, StatusBehaviour, StatusCount, TwinCollection,
     TwinEntity, ValueCount,
 };
 
@@ -86,7 +86,12 @@ pub(super) fn detail(endpoint: &view::Endpoint, record: Option<&Record>) -> Endp
         fidelity: record.map(|record| record.present()),
         overridden: None,
         named_by: None,
+        refusals: Vec::new(),
     }
+}
+
+pub(super) fn refusal(refusal: twin::Refused) -> Refusal {
+    Refusal { status: refusal.status, cause: refusal.cause, count: u64::from(refusal.support) }
 }
 
 pub(super) fn collection(collection: twin::Collection) -> TwinCollection {

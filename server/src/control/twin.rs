@@ -315,6 +315,7 @@ pub(super) fn detail(handles: &Handles, id: &str) -> Option<EndpointDetail> {
     detail.summary.mode = detail.overridden.as_ref().and_then(|own| own.mode);
     detail.summary.drift = super::drift::severities(handles).remove(id);
     detail.named_by = handles.named_by.load().get(id).cloned();
+    detail.refusals = snapshot.behaviour.refusals(id).into_iter().map(present::refusal).collect();
     Some(detail)
 }
 

@@ -46,7 +46,7 @@ fn outbox_note(waiting: u64) -> AnyView {
         <p class="note" role="note">
             <strong>{outbox_words(waiting)}</strong>
             " The twin answered while the API was away; nothing is sent by itself. Look at "
-            <a href="/admin/outbox" rel="external">"the outbox"</a>
+            <a href="/admin/twin">"the outbox"</a>
             ", then replay or drop what is in it."
         </p>
     }

@@ -2,12 +2,13 @@
 
 use leptos::prelude::*;
 use serde_json::Value;
-use understudy_types::{DriftAlert, DriftFinding, DriftStep};
+use understudy_types::{DriftAlert, DriftFinding, DriftSample, DriftStep};
 
 use super::baselines::shown;
 use super::list::severity_mark;
 use crate::components::{Template, When, segments_of};
 use crate::format;
+use crate::pages::traffic::difference::between;
 use crate::parts::{Desk, Drawn};
 
 pub(crate) fn draw(desk: &Desk, id: &str) -> Drawn {
@@ -65,26 +66,36 @@ fn Finding(finding: DriftFinding) -> impl IntoView {
             <h3>{finding.message}</h3>
             <p class="finding-place">
                 {finding.direction} " " {finding.area.replace('_', " ")} " " <code>{place.join(" ")}</code>
-                " · " {format::percent(finding.confidence)} " certain · first in exchange " {finding.first_exchange}
+                " · " {format::percent(finding.confidence)} " certain · first in exchange " <a href=format!("/admin/traffic?open={}", finding.first_exchange)>{finding.first_exchange}</a>
             </p>
             <dl class="change">
                 <div><dt>"Before"</dt><dd><code>{shown(&finding.before)}</code></dd></div>
                 <div><dt>"Now"</dt><dd><code>{shown(&finding.after)}</code></dd></div>
             </dl>
-            <div class="samples-pair">
-                {finding
-                    .samples
-                    .into_iter()
-                    .map(|sample| view! {
-                        <details class="sample" open>
-                            <summary>{if sample.of == "before" { "An answer of before" } else { "The answer that proved it" }}</summary>
-                            <pre tabindex="0">{pretty(&sample.text)}</pre>
-                        </details>
-                    })
-                    .collect_view()}
-            </div>
+            {evidence(finding.samples)}
         </article>
     }
+}
+
+/// What differs between an answer of before and the one that proved it, and both of them whole.
+fn evidence(samples: Vec<DriftSample>) -> AnyView {
+    let text = |of: &str| samples.iter().find(|sample| sample.of == of).map(|sample| sample.text.clone());
+    let now = samples.iter().find(|sample| sample.of != "before").map(|sample| sample.text.clone());
+    let difference = text("before").zip(now).and_then(|(before, now)| between(&before, &now));
+    let whole = |sample: DriftSample| {
+        let title = if sample.of == "before" { "An answer of before" } else { "The answer that proved it" };
+        view! {
+            <details class="sample" open>
+                <summary>{title}</summary>
+                <pre tabindex="0">{pretty(&sample.text)}</pre>
+            </details>
+        }
+    };
+    view! {
+        {difference}
+        <div class="samples-pair">{samples.into_iter().map(whole).collect_view()}</div>
+    }
+    .into_any()
 }
 
 #[component]

@@ -5,6 +5,7 @@ use understudy_types::{DriftAlert, DriftAlerts, DriftSummary};
 
 use super::address;
 use super::baselines::baselines;
+use super::timeline::timeline;
 use crate::components::{Template, When, segments_of};
 use crate::format;
 use crate::parts::{Desk, Drawn};
@@ -13,8 +14,10 @@ pub(crate) fn draw(desk: &Desk, all: bool, open: &str, since: &str) -> Drawn {
     let alerts = desk.backend.drift_alerts(!all);
     let head = head(&alerts.summary, all, open);
     let now_ms = desk.now_ms;
+    let timeline = timeline(&alerts.items, &desk.backend.baselines().versions, all, now_ms);
     let view = view! {
         {head}
+        {timeline}
         <AlertList alerts all open=open.to_owned() now_ms/>
         {baselines(desk, all, since)}
     };

@@ -6,7 +6,7 @@ use understudy_types::{BodySchema, EndpointDetail, EndpointSummary, Parameter, R
 use super::attempt::attempt;
 use super::decide::{self, Wish, overriding};
 use super::fidelity::fidelity;
-use super::habits::{habits, rules};
+use super::habits::{habits, refusals, rules};
 use super::map::kin;
 use crate::address::encode;
 use crate::components::{BodyView, ShareBar, Spreads, StatusMark, Template, When};
@@ -47,6 +47,7 @@ fn Detail(
     let habits = habits(&detail.behaviour, &detail.summary.recent);
     let attempt = attempt(&detail);
     let rules = rules(&detail.behaviour);
+    let refusals = refusals(&detail.refusals);
     let fidelity = detail.fidelity.as_ref().map(fidelity);
     let responses = detail.responses.into_iter().zip(spreads).enumerate();
     let responses = responses
@@ -61,6 +62,7 @@ fn Detail(
         </p>
         {habits}
         {rules}
+        {refusals}
         {kin}
         {fidelity}
         {attempt}

@@ -1,7 +1,7 @@
 //! How an endpoint behaves, in small pictures: who got which status, how long it took, when it was asked.
 
 use leptos::prelude::*;
-use understudy_types::{AuthCarrier, EndpointBehaviour, LatencyBucket, Paging, StatusBehaviour};
+use understudy_types::{AuthCarrier, EndpointBehaviour, LatencyBucket, Paging, Refusal, StatusBehaviour};
 
 use crate::components::StatusMark;
 use crate::format;
@@ -103,6 +103,33 @@ pub(super) fn rules(behaviour: &EndpointBehaviour) -> Option<AnyView> {
     let fact = |(name, words): (&'static str, String)| view! { <div><dt>{name}</dt><dd>{words}</dd></div> };
     let facts: Vec<_> = facts.into_iter().filter(|(_, words)| !words.is_empty()).map(fact).collect();
     (!facts.is_empty()).then(|| view! { <dl class="facts">{facts}</dl> }.into_any())
+}
+
+/// Reasons that are listed; the admin API has them all.
+const REFUSALS: usize = 40;
+
+/// Which status for what: what the twin refuses by.
+pub(super) fn refusals(refusals: &[Refusal]) -> Option<AnyView> {
+    let row = |refusal: &Refusal| {
+        view! {
+            <tr>
+                <td><StatusMark status=refusal.status/></td>
+                <td class="refusal-cause">{refusal.cause.clone()}</td>
+                <td class="number">{format::times(refusal.count)}</td>
+            </tr>
+        }
+    };
+    let rows: Vec<_> = refusals.iter().take(REFUSALS).map(row).collect();
+    let table = || {
+        view! {
+            <section class="refusals" aria-labelledby="refusals-title">
+                <h3 id="refusals-title">"Refused when"</h3>
+                <div class="table-scroll"><table class="rows schema"><tbody>{rows}</tbody></table></div>
+            </section>
+        }
+        .into_any()
+    };
+    (!refusals.is_empty()).then(table)
 }
 
 fn carrier(carrier: &AuthCarrier) -> String {

@@ -9,6 +9,9 @@ use crate::components::{BodyText, Copyable, SourceMark, StatusMark, When, source
 use crate::parts::{Desk, Drawn};
 use crate::{curl, format};
 
+/// 101: what follows is no HTTP any more.
+const SWITCHING: u16 = 101;
+
 pub(crate) fn draw(desk: &Desk, id: u64) -> Drawn {
     let Some(exchange) = desk.backend.exchange(id) else {
         return Drawn::missing(
@@ -25,7 +28,8 @@ fn Detail(exchange: ExchangeDetail, desk: Desk) -> impl IntoView {
         exchange;
     let why: Why = explained.into_iter().map(|each| (each.pointer.clone(), each)).collect();
     let is_kept = request.is_some();
-    let actions = row.clone().map(|row| view! { <Actions row request=request.clone() answer=response.clone() endpoint=endpoint.clone() api_url=desk.api_url.clone()/> });
+    // A line that was handed over cannot be asked for again.
+    let actions = row.clone().filter(|row| row.status != SWITCHING).map(|row| view! { <Actions row request=request.clone() answer=response.clone() endpoint=endpoint.clone() api_url=desk.api_url.clone()/> });
     view! {
         {row.map(|row| view! { <Head row endpoint latency_us now_ms=desk.now_ms/> })}
         {actions}
@@ -98,13 +102,11 @@ fn Actions(
                 <button type="button" class="choice" data-ask="twin">"Ask the twin"</button>
                 <button type="button" class="choice" data-ask="upstream">"Ask the API"</button>
                 <button type="button" class="choice" data-ask="both" title="Sends it to the twin and to the API, and shows where they differ">"Compare with the twin"</button>
-                <span class="outcome" role="status"></span>
+                {mock}
+                <a class="choice" href=chaos title="Faults on purpose, at this endpoint alone">"Break this"</a>
             </div>
+            <span class="outcome" role="status"></span>
             <div class="difference"></div>
-        </div>
-        <div class="actions">
-            {mock}
-            <a class="choice" href=chaos title="Faults on purpose, at this endpoint alone">"Break this"</a>
         </div>
         <Copyable text=Signal::stored(command)/>
     }
@@ -176,19 +178,21 @@ fn legend(why: &Why) -> AnyView {
 
 #[component]
 fn Messages(messages: Vec<StreamMessage>, skipped: u64) -> impl IntoView {
+    let began_ms = messages.first().map_or(0, |message| message.at_ms);
+    let count = messages.len() as u64;
     let skipped = (skipped > 0)
         .then(|| view! { <p class="body-note">{format::count(skipped)} " older messages are not shown."</p> });
     view! {
         <section class="message" aria-label="Messages">
-            <h3>"Messages"</h3>
+            <h3>"Messages " <span class="response-times">{format::count(count)}</span></h3>
             {skipped}
-            <ol class="messages">{messages.into_iter().map(said).collect_view()}</ol>
+            <ol class="messages">{messages.into_iter().map(|message| said(message, began_ms)).collect_view()}</ol>
         </section>
     }
     .into_any()
 }
 
-fn said(message: StreamMessage) -> AnyView {
+fn said(message: StreamMessage, began_ms: u64) -> AnyView {
     let (arrow, from) = match message.from {
         Side::Client => ("→", "from the app"),
         Side::Upstream => ("←", "from the API"),
@@ -201,11 +205,15 @@ fn said(message: StreamMessage) -> AnyView {
         MessageKind::Close => "close",
         MessageKind::Event => "event",
     };
-    let name = message.name.map(|name| format!(" {name}"));
+    let later = format!("+{}", format::milliseconds(message.at_ms.saturating_sub(began_ms) as f64));
+    let size = format::bytes(message.bytes);
     view! {
-        <li class="said" title=format::timestamp(message.at_ms)>
-            <span class="said-from"><span aria-hidden="true">{arrow}</span> <span class="hidden">{from}</span> " " {kind} {name} ", " {format::bytes(message.bytes)}</span>
-            {message.text.map(|text| view! { <pre class="said-text">{text}</pre> })}
+        <li class="said">
+            <span class="said-from" title=from><span aria-hidden="true">{arrow}</span> <span class="hidden">{from}</span></span>
+            <span class="said-kind">{message.name.unwrap_or_else(|| kind.to_owned())}</span>
+            <span class="said-text">{message.text}</span>
+            <span class="said-size">{size}</span>
+            <span class="said-at" title=format::timestamp(message.at_ms)>{later}</span>
         </li>
     }
     .into_any()

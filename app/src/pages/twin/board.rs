@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use serde_json::{Map, Value};
 use understudy_types::{TwinCollection, TwinEntity, TwinSave};
 
+use super::outbox;
 use crate::address::encode;
 use crate::components::When;
 use crate::format;
@@ -22,7 +23,8 @@ type Page = (Vec<TwinEntity>, Option<String>);
 fn board(desk: &Desk, saves: Vec<TwinSave>, rows: Option<Page>, open: String) -> AnyView {
     let state = desk.backend.twin_state();
     let now_ms = desk.now_ms;
-    if state.collections.is_empty() && saves.is_empty() {
+    let outbox = desk.backend.outbox();
+    if state.collections.is_empty() && saves.is_empty() && outbox.is_empty() {
         return view! {
             <div class="panel steps">
                 <h2>"The twin has no collections yet"</h2>
@@ -36,6 +38,7 @@ fn board(desk: &Desk, saves: Vec<TwinSave>, rows: Option<Page>, open: String) ->
     view! {
         <div class=if is_open { "explorer explorer-open" } else { "explorer" }>
             <div class="twin-side">
+                {outbox::panel(outbox, now_ms)}
                 <Collections collections=state.collections open=open.clone()/>
                 <Keeping saves changed now_ms/>
                 <p class="body-note">"Seed " <code>{state.seed}</code></p>

@@ -46,6 +46,16 @@ pub struct Example {
     pub body: Value,
 }
 
+/// Why calls of an endpoint are refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    pub status: u16,
+    /// A few words: `no credential`, `customerId is missing`.
+    pub cause: String,
+    /// Calls that were refused so.
+    pub support: u32,
+}
+
 impl State {
     /// In the order in which they were found.
     #[must_use]
@@ -144,6 +154,21 @@ impl Behaviour {
             }
         }
         examples
+    }
+
+    /// By status, the commonest first.
+    #[must_use]
+    pub fn refusals(&self, endpoint: &str) -> Vec<Refused> {
+        let mut told: Vec<Refused> = Vec::new();
+        for rule in self.rules_of(endpoint).flat_map(|rule| &rule.refusals) {
+            let (status, cause) = (rule.sample.status, rule.cause.to_string());
+            match told.iter_mut().find(|known| known.status == status && known.cause == cause) {
+                Some(known) => known.support += rule.support,
+                None => told.push(Refused { status, cause, support: rule.support }),
+            }
+        }
+        told.sort_by_key(|refusal| (refusal.status, std::cmp::Reverse(refusal.support)));
+        told
     }
 
     /// The exchanges of an endpoint that are remembered whole, in no certain order, and refusals of other endpoints that the twin
