@@ -23,7 +23,7 @@ from collections import defaultdict
 KINDS = {
     "field removed": {"field_removed"}, "field added": {"field_added"}, "field renamed": {"field_renamed"},
     "type": {"type_changed"}, "null": {"nullability"}, "enum": {"enum_value_added"}, "format": {"format_changed"},
-    "required": {"optionality"}, "status": {"status_added"}, "header": {"header_removed"}, "media type": {"media_type_changed"},
+    "required": {"optionality"}, "status": {"status_added", "status_mix"}, "header": {"header_removed"}, "media type": {"media_type_changed"},
     "endpoint gone": {"endpoint_gone"}, "endpoint new": {"endpoint_added"}, "array and object": {"type_changed"}, "latency": {"latency"},
 }
 # So many answers of an endpoint are seen before it is changed, at least; and these show a change at most.

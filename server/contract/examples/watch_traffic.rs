@@ -15,8 +15,9 @@ use serde_json::json;
 use understudy_contract::drift::Watchdog;
 use understudy_contract::{Body, Contract, Exchange, Headers, Model, Request, Response};
 
-/// The contract is computed anew after each doubling, from so many exchanges on.
+/// The contract is computed anew after each doubling, from so many exchanges on, and after so many more in any case.
 const FIRST_CONTRACT: u64 = 64;
+const NEXT_CONTRACT: u64 = 16_384;
 /// Exchanges that are kept to measure with.
 const MEASURED: usize = 4096;
 
@@ -57,7 +58,8 @@ impl Watching {
             self.model.learn(&exchange);
         }
         self.seen += 1;
-        let is_due = self.seen.is_power_of_two() && self.seen >= FIRST_CONTRACT;
+        let is_due =
+            self.seen.is_power_of_two() && self.seen >= FIRST_CONTRACT || self.seen.is_multiple_of(NEXT_CONTRACT);
         let is_unknown = exchange.response.status < 400
             && self.is_settled
             && self.contract.find(&exchange.request.method, exchange.request.path()).is_none();

@@ -30,6 +30,16 @@ pub(crate) fn rank(key: &str) -> u64 {
 
 /// Bytes into a running hash that is kept nowhere: it may change from build to build, and so takes four words at a time.
 pub(crate) fn mix(state: u64, bytes: &[u8]) -> u64 {
+    // Names are short, and there are many of them: their two ends, which may overlap, are all of it.
+    if let (8..=16, Some(first), Some(last)) = (bytes.len(), bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        return fold(
+            fold(state ^ u64::from_le_bytes(*first)) ^ u64::from_le_bytes(*last).rotate_left(bytes.len() as u32),
+        );
+    }
+    if let (4..=7, Some(first), Some(last)) = (bytes.len(), bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let ends = u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last));
+        return fold(fold(state ^ bytes.len() as u64) ^ ends);
+    }
     let mut lanes = [state, 1, 2, bytes.len() as u64];
     let (blocks, rest) = bytes.as_chunks::<32>();
     for block in blocks {
@@ -45,6 +55,19 @@ pub(crate) fn mix(state: u64, bytes: &[u8]) -> u64 {
     let tail = rest.iter().fold(0, |tail, byte| tail << 8 | u64::from(*byte));
     let [a, b, c, d] = lanes;
     fold(a ^ tail).wrapping_add(b.rotate_left(17)) ^ fold(c.wrapping_add(d.rotate_left(31)))
+}
+
+/// Whether two texts are the same. Names are mostly short, and for them a call of the platform's comparison costs more than it does.
+pub(crate) fn is_same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    if one.len() != other.len() {
+        return false;
+    }
+    match (one.first_chunk::<8>(), one.last_chunk::<8>(), other.first_chunk::<8>(), other.last_chunk::<8>()) {
+        (Some(a), Some(z), Some(b), Some(y)) if one.len() <= 16 => a == b && z == y,
+        _ if one.len() < 8 => one.iter().zip(other).all(|(a, b)| a == b),
+        _ => one == other,
+    }
 }
 
 fn fold(value: u64) -> u64 {

@@ -85,7 +85,8 @@ pub fn stats((id, method, template): (&str, &str, &str), stats: EndpointStats) -
     let rule = match phase {
         Phase::Watching => "frozen: later answers are compared with it".to_owned(),
         Phase::Learning => format!(
-            "grows: frozen after {FREEZE_AFTER} good answers or more, once nothing new came in the latter half of them"
+            "grows: frozen after {FREEZE_AFTER} good answers or more, once nothing new came in the latter half of them, \
+             or after 300 in the last 16"
         ),
     };
     DriftStats {

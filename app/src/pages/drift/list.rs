@@ -103,8 +103,8 @@ pub(super) fn severity_mark(severity: String) -> AnyView {
 #[component]
 fn Quiet(summary: DriftSummary) -> impl IntoView {
     let words = if summary.watched == 0 {
-        "No endpoint has a baseline yet. One is frozen by itself after ten good answers or more, once nothing new came in the latter half of them; \
-         from then on every answer is compared with it."
+        "No endpoint has a baseline yet. One is frozen by itself after ten good answers or more, once nothing new came in \
+         the latter half of them (after 300, in the last 16); from then on every answer is compared with it."
     } else {
         "The API does what it did when its baselines were frozen. A change shows up here within a second of the answers that prove it."
     };

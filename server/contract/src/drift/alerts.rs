@@ -202,6 +202,15 @@ impl Alerts {
         Some(alert.id)
     }
 
+    /// An endpoint is learned anew: what was said about it is over.
+    pub(super) fn forget(&mut self, endpoint: &str) {
+        for alert in self.all.iter_mut().filter(|alert| alert.endpoint == endpoint && alert.is_unresolved()) {
+            alert.holds.iter_mut().for_each(|(_, holds)| *holds = false);
+            let at_ms = alert.last_seen_ms;
+            alert.close(State::Resolved, at_ms, "resolved", Some("the endpoint is learned anew".into()));
+        }
+    }
+
     pub(super) fn get_mut(&mut self, id: u64) -> Result<&mut Alert, AlertError> {
         self.all.iter_mut().find(|alert| alert.id == id).ok_or(AlertError::Unknown(id))
     }

@@ -314,6 +314,15 @@ impl<'d> Comparison<'d> {
             return;
         }
         let (before, after) = (resolve(self.old, before), resolve(self.new, after));
+        let is_map = |of: &Value| {
+            of["additionalProperties"].is_object() && of["properties"].as_object().is_none_or(Map::is_empty)
+        };
+        let is_record = |of: &Value| of["properties"].as_object().is_some_and(|fields| !fields.is_empty());
+        if is_map(before) && is_record(after) || is_record(before) && is_map(after) {
+            let word = |of: &Value| json!(if is_map(of) { "a map" } else { "a record" });
+            return self.add(direction, Kind::MapChanged, pointer, word(before), word(after));
+        }
+        self.branches(direction, pointer, before, after);
         self.types(direction, pointer, before, after);
         self.values(direction, pointer, before, after);
         if before["format"] != after["format"] && before.get("format").is_some() {
@@ -324,6 +333,21 @@ impl<'d> Comparison<'d> {
         }
         if let (Some(one), Some(other)) = (before["properties"].as_object(), after["properties"].as_object()) {
             self.properties((direction, pointer, depth), (before, one), (after, other));
+        }
+    }
+
+    /// Kinds that may stand there side by side.
+    fn branches(&mut self, direction: Direction, pointer: &str, before: &Value, after: &Value) {
+        for word in ["oneOf", "anyOf"] {
+            let (Some(old), Some(new)) = (before[word].as_array(), after[word].as_array()) else { continue };
+            let (gone, come) = (old.iter().any(|one| !new.contains(one)), new.iter().any(|one| !old.contains(one)));
+            // When both changed in place, it is the same kinds with other fields.
+            if (gone || come) && old.len() != new.len() {
+                let breaks = (direction == Direction::Response) == (new.len() > old.len());
+                let severity = if breaks { Severity::Critical } else { Severity::Info };
+                let kinds = |of: usize| json!(format!("{of} kinds"));
+                self.add_as(severity, direction, Kind::UnionChanged, pointer, kinds(old.len()), kinds(new.len()));
+            }
         }
     }
 
@@ -341,8 +365,13 @@ impl<'d> Comparison<'d> {
                 Direction::Response => one == "number" && other == "integer",
                 Direction::Request => one == "integer" && other == "number",
             };
+            let (fewer, more) = (new.is_subset(&old), old.is_subset(&new));
+            // One more beside those there were, or one less: an answer may lose one, a request may get one.
+            let is_union = fewer || more;
+            let harmless = harmless || if direction == Direction::Response { fewer } else { more };
             let severity = if harmless { Severity::Info } else { Severity::Critical };
-            self.add_as(severity, direction, Kind::TypeChanged, pointer, json!(one), json!(other));
+            let kind = if is_union { Kind::UnionChanged } else { Kind::TypeChanged };
+            self.add_as(severity, direction, kind, pointer, json!(one), json!(other));
         }
         if old.contains("null") != new.contains("null") {
             let widens = new.contains("null");
@@ -470,6 +499,21 @@ mod tests {
             object(json!({ "user_id": { "type": "integer" }, "n": {} }), json!(["user_id"])),
             &[("field_added", Severity::Info)],
         );
+    }
+
+    #[test]
+    fn maps_and_kinds_side_by_side_are_told_from_types() {
+        let record = json!({ "type": "object", "properties": { "eur": { "type": "number" } }, "required": ["eur"] });
+        let map = json!({ "type": "object", "additionalProperties": { "type": "number" } });
+        check(record.clone(), map.clone(), &[("map_changed", Severity::Critical)]);
+        check(map, record, &[("map_changed", Severity::Critical)]);
+        let of = |types: Value| json!({ "type": types });
+        check(of(json!("string")), of(json!(["string", "object"])), &[("union_changed", Severity::Critical)]);
+        check(of(json!(["string", "object"])), of(json!("string")), &[("union_changed", Severity::Info)]);
+        let kinds =
+            |all: &[&str]| json!({ "oneOf": all.iter().map(|kind| json!({ "title": kind })).collect::<Vec<_>>() });
+        check(kinds(&["a"]), kinds(&["a", "b"]), &[("union_changed", Severity::Critical)]);
+        check(kinds(&["a", "b"]), kinds(&["a"]), &[("union_changed", Severity::Info)]);
     }
 
     #[test]

@@ -70,6 +70,11 @@ impl Suspicion {
         self.weight() <= 0.0
     }
 
+    /// Whether several things showed it: one that a person changed says nothing of the API.
+    pub(super) fn has_witnesses(&self) -> bool {
+        self.offenders.len() > 1
+    }
+
     /// Whether a target is evidence that was not heard before.
     pub(super) fn is_new(&mut self, target: u32) -> bool {
         if self.offenders.contains(&target) {

@@ -68,10 +68,20 @@ pub enum Kind {
     EndpointAdded,
     ErrorRate,
     Latency,
+    /// A status that was always possible comes far more often than it did to the same requests.
+    StatusMix,
+    /// Rows of a list stand in another order.
+    OrderChanged,
+    /// Pages have another size, or the next one is reached in another way.
+    PagingChanged,
+    /// A record has become an object whose keys are data, or the other way round.
+    MapChanged,
+    /// One more type, or kind of record, beside those that go on coming.
+    UnionChanged,
 }
 
 impl Kind {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 27] = [
         Self::FieldRemoved,
         Self::FieldAdded,
         Self::FieldRenamed,
@@ -94,6 +104,11 @@ impl Kind {
         Self::EndpointAdded,
         Self::ErrorRate,
         Self::Latency,
+        Self::StatusMix,
+        Self::OrderChanged,
+        Self::PagingChanged,
+        Self::MapChanged,
+        Self::UnionChanged,
     ];
 
     /// As it stands in JSON.
@@ -122,6 +137,11 @@ impl Kind {
             Self::EndpointAdded => "endpoint_added",
             Self::ErrorRate => "error_rate",
             Self::Latency => "latency",
+            Self::StatusMix => "status_mix",
+            Self::OrderChanged => "order_changed",
+            Self::PagingChanged => "paging_changed",
+            Self::MapChanged => "map_changed",
+            Self::UnionChanged => "union_changed",
         }
     }
 
@@ -161,6 +181,8 @@ impl Kind {
                 | Self::EnumValueAdded
                 | Self::EnumValueRemoved
                 | Self::BoundsChanged
+                | Self::MapChanged
+                | Self::UnionChanged
         )
     }
 
@@ -174,6 +196,9 @@ impl Kind {
             | Self::FormatChanged
             | Self::StatusAdded
             | Self::HeaderRemoved
+            | Self::StatusMix
+            | Self::OrderChanged
+            | Self::PagingChanged
             | Self::Latency => Severity::Warning,
             _ => Severity::Critical,
         }
@@ -253,7 +278,7 @@ impl Finding {
             Kind::Optionality => format!("field{place} is no longer always there"),
             Kind::FormatChanged => format!("format of{place} was {before}, now {after}"),
             Kind::EnumValueAdded => format!("value {after} of{place} is new"),
-            Kind::EnumValueRemoved => format!("value {before} of{place} is gone"),
+            Kind::EnumValueRemoved => format!("of the values {before} of{place}, {after} no longer comes"),
             Kind::BoundsChanged => format!("{} leaves its bounds: {after}, before {before}", self.pointer),
             Kind::StatusAdded => format!("answers {after}, before {before}"),
             Kind::StatusRemoved => format!("no longer answers {before}"),
@@ -266,6 +291,11 @@ impl Finding {
             Kind::EndpointAdded => "endpoint is new".to_owned(),
             Kind::ErrorRate => format!("fails with {after}"),
             Kind::Latency => format!("takes {after}, before at most {before}"),
+            Kind::StatusMix => format!("answers {after}, before {before}"),
+            Kind::OrderChanged => format!("rows of{place} stood {before}, now {after}"),
+            Kind::PagingChanged => format!("a page had {before}; now it has {after}"),
+            Kind::MapChanged => format!("{before} became {after} at{place}"),
+            Kind::UnionChanged => format!("{}: {before}, now {after}", self.pointer),
         }
     }
 }

@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 use crate::hash::{combine, hash, mix};
 use crate::media::Content;
 use crate::{Exchange, Headers, headers};
 
+use super::rows::Change;
 use super::tree::Tree;
 use super::watch::{At, Happened, Key, Place, Sign, Watch};
 
@@ -26,8 +29,9 @@ pub(super) struct Shown {
     pub(super) known: bool,
     /// Nothing in it comes and goes.
     is_plain: bool,
-    /// Of the names of header fields.
+    /// Of the names of header fields, and of query parameters.
     asked: u64,
+    query: u64,
     answered: u64,
 }
 
@@ -45,7 +49,8 @@ impl Watch {
         let target = hash(exchange.request.path().as_bytes()) as u32;
         let known = self.knows(target);
         let (asked, answered) = (names_hash(&exchange.request.headers), names_hash(&exchange.response.headers));
-        let mut shown = Shown { happened: Vec::new(), target, known, is_plain: true, asked, answered };
+        let query = query_hash(exchange.request.query().unwrap_or_default());
+        let mut shown = Shown { happened: Vec::new(), target, known, is_plain: true, asked, query, answered };
         if status < 400 {
             self.accepted += 1;
             if self.asked.0 != asked {
@@ -55,7 +60,9 @@ impl Watch {
         }
         let is_slower = self.pace.look(exchange);
         let is_calm = self.is_frozen() && self.suspicions.is_empty() && self.raised.is_empty();
+        self.count_manner(exchange, &shown);
         let about = combine(combine(asked, answered), u64::from(target) << 16 | u64::from(status));
+        let is_calm = is_calm && self.parts.iter().all(|part| part.tree.wary == 0);
         let same = (is_calm && self.is_again(about)).then(|| fingerprint(exchange, about));
         if same.is_some_and(|same| self.is_same(same)) && !self.is_slow(exchange) && !is_slower {
             self.skip(exchange);
@@ -63,14 +70,16 @@ impl Watch {
         }
         self.read_signs(exchange, &mut shown);
         if is_slower && self.is_frozen() {
-            self.read_pace(exchange, &mut shown);
+            self.push(Sign::Slower, 1, Some(milliseconds(exchange)), &mut shown);
         }
         // What an answer says that should not be one is no news beside that.
-        let is_late = |happened: &Happened| matches!(happened.key, Key::Sign(Sign::Slow | Sign::Slower));
+        let is_late =
+            |happened: &Happened| matches!(happened.key, Key::Sign(Sign::Slow | Sign::Slower | Sign::Away(..)));
         let is_odd = !shown.happened.iter().all(is_late);
         if !is_odd {
             self.read_heads(exchange, &mut shown);
             self.read_bodies(exchange, &mut shown);
+            self.read_rows(exchange, &mut shown);
         }
         if shown.happened.is_empty() {
             if status < 400 {
@@ -95,22 +104,35 @@ impl Watch {
         }
     }
 
+    /// Answers that tell something of the API are counted with those to whoever asks in the same way.
+    fn count_manner(&mut self, exchange: &Exchange, shown: &Shown) {
+        let status = exchange.response.status;
+        self.manner = None;
+        self.is_another = false;
+        let is_told_otherwise = matches!(status, 400 | 401 | 403 | 404 | 410 | 422 | 500..);
+        if is_told_otherwise {
+            return;
+        }
+        let method = &*exchange.request.method;
+        // What changes something is asked anew each time.
+        let is_each = !matches!(method, "GET" | "HEAD");
+        let query = exchange.request.query().unwrap_or_default();
+        let what = if query.is_empty() { shown.target } else { mix(u64::from(shown.target), query.as_bytes()) as u32 };
+        self.is_another = self.manners.is_another(what, is_each);
+        let names = (shown.asked.rotate_left(32) ^ shown.query) as u32;
+        // What never became part of the baseline cannot go missing.
+        let is_part = !self.is_frozen() || self.known.contains(&status);
+        self.manners.count(names, status, exchange.received_at_ms, self.is_another && is_part);
+        self.manner = self.manners.now().filter(|_| self.is_another);
+    }
+
     fn read_signs(&mut self, exchange: &Exchange, shown: &mut Shown) {
         let status = exchange.response.status;
         if let Some(sign) = self.sign_of(exchange, shown.known) {
-            let (count, of) = self.sign_rate(&sign);
-            let before = if matches!(sign, Sign::Status(_)) {
-                count - 1
-            } else {
-                *self.signs.entry(sign.clone()).or_default() += 1;
-                count
-            };
-            if before == 0 && !self.is_frozen() {
-                self.news = self.exchanges;
-            }
-            if self.is_frozen() && before * 5 < of {
-                shown.happened.push(Happened { key: Key::Sign(sign), before, of: of - 1, value: None });
-            }
+            self.note_sign(sign, shown);
+        }
+        if let (Some(names), true) = (self.manner, self.is_frozen()) {
+            self.read_away(names, exchange, shown);
         }
         if status >= 500 {
             return;
@@ -119,18 +141,44 @@ impl Watch {
             self.slowest_us = self.slowest_us.max(exchange.latency_us);
         } else if self.is_slow(exchange) && exchange.received_at_ms >= self.slow_until_ms {
             self.slow_until_ms = exchange.received_at_ms + exchange.latency_us / 1000;
-            let (before, of) = self.sign_rate(&Sign::Slow);
-            *self.signs.entry(Sign::Slow).or_default() += 1;
-            let value = Some(serde_json::json!(format!("{} ms", exchange.latency_us / 1000)));
-            shown.happened.push(Happened { key: Key::Sign(Sign::Slow), before, of, value });
+            self.push(Sign::Slow, 0, Some(milliseconds(exchange)), shown);
         }
     }
 
-    fn read_pace(&mut self, exchange: &Exchange, shown: &mut Shown) {
-        let (before, of) = self.sign_rate(&Sign::Slower);
-        *self.signs.entry(Sign::Slower).or_default() += 1;
-        let value = Some(serde_json::json!(format!("{} ms", exchange.latency_us / 1000)));
-        shown.happened.push(Happened { key: Key::Sign(Sign::Slower), before, of: of - 1, value });
+    fn note_sign(&mut self, sign: Sign, shown: &mut Shown) {
+        let (count, of) = self.sign_rate(&sign);
+        let is_counted = matches!(sign, Sign::Status(_) | Sign::Mix(..));
+        let before = count - u32::from(is_counted).min(count);
+        let is_rare = if matches!(sign, Sign::Mix(..)) { before * 2 < of } else { before * 5 < of };
+        if before == 0 && !self.is_frozen() {
+            self.news = self.exchanges;
+        }
+        if self.is_frozen() && (is_rare || self.is_raised(&sign)) {
+            self.push(sign, 1, None, shown);
+        } else if !is_counted {
+            *self.signs.entry(sign).or_default() += 1;
+        }
+    }
+
+    /// A sign that may mean something. It counts as what is normal unless it is a finding already; `with` of those that it is held
+    /// against are the exchange itself.
+    fn push(&mut self, sign: Sign, with: u32, value: Option<Value>, shown: &mut Shown) {
+        let (count, of) = self.sign_rate(&sign);
+        let is_counted = matches!(sign, Sign::Status(_) | Sign::Mix(..));
+        let before = count - u32::from(is_counted).min(count);
+        if self.is_raised(&sign) {
+            self.uncount(&sign, u32::from(is_counted));
+        } else if !is_counted {
+            *self.signs.entry(sign.clone()).or_default() += 1;
+        }
+        shown.happened.push(Happened { key: Key::Sign(sign), before, of: of.saturating_sub(with), value });
+    }
+
+    /// A status that used to come to who asks like that.
+    fn read_away(&mut self, names: u32, exchange: &Exchange, shown: &mut Shown) {
+        if let Some(status) = self.manners.away(exchange.received_at_ms) {
+            self.push(Sign::Away(names, status), 1, None, shown);
+        }
     }
 
     /// What the status of an answer says about the API, if anything.
@@ -146,6 +194,8 @@ impl Watch {
             }
             400 | 422 => self.is_like_those_taken(exchange).then_some(Sign::Refused),
             500.. => Some(Sign::Failing),
+            // How often a known one comes is up to what is asked for.
+            _ if self.is_frozen() && self.known.contains(&status) => self.manner.map(|names| Sign::Mix(names, status)),
             _ => Some(Sign::Status(status)),
         }
     }
@@ -176,7 +226,7 @@ impl Watch {
         if response.status < 400 {
             let query = request.query().unwrap_or_default();
             self.read_names(&At::Asked, shown.asked, || telling(&request.headers), shown);
-            self.read_names(&At::Query, query_hash(query), || query_names(query), shown);
+            self.read_names(&At::Query, shown.query, || query_names(query), shown);
         }
     }
 
@@ -197,10 +247,11 @@ impl Watch {
 
     fn read_bodies(&mut self, exchange: &Exchange, shown: &mut Shown) {
         let (request, response) = (&exchange.request, &exchange.response);
+        let moment = (exchange.received_at_ms, self.is_another);
         if response.status < 400 && !request.body.truncated && !request.body.bytes.is_empty() {
             let media_type = media_type(&request.headers);
             if Content::of(&media_type) == Content::Json {
-                self.read_body(&At::Request(&media_type), &request.body.bytes, shown);
+                self.read_body(&At::Request(&media_type), &request.body.bytes, moment, shown);
             }
         }
         if response.body.bytes.is_empty() || response.body.truncated {
@@ -209,7 +260,30 @@ impl Watch {
         let media_type = media_type(&response.headers);
         self.read_media(response.status, &media_type, shown);
         if Content::of(&media_type) == Content::Json {
-            self.read_body(&At::Body(response.status, &media_type), &response.body.bytes, shown);
+            self.read_body(&At::Body(response.status, &media_type), &response.body.bytes, moment, shown);
+        }
+    }
+
+    /// Of lists that were there before. What ends with a parameter is one thing and no list.
+    fn read_rows(&mut self, exchange: &Exchange, shown: &mut Shown) {
+        self.lists.now = None;
+        let is_list = shown.known
+            && exchange.response.status == 200
+            && exchange.request.method == "GET"
+            && !self.template.ends_with('}')
+            && !exchange.response.body.truncated
+            && Content::of(&media_type(&exchange.response.headers)) == Content::Json;
+        if !is_list {
+            return;
+        }
+        let is_of_rows = |key: &Key| matches!(key, Key::Sign(Sign::Order(_) | Sign::Paging(_)));
+        let is_wary = self.suspicions.iter().any(|(key, _)| is_of_rows(key))
+            || self.raised.iter().any(|raised| raised.keys.iter().any(is_of_rows));
+        for (change, query, now) in self.lists.look(exchange, is_wary) {
+            let sign = if change == Change::Order { Sign::Order(query) } else { Sign::Paging(query) };
+            if self.is_frozen() {
+                self.push(sign, 0, Some(Value::from(now)), shown);
+            }
         }
     }
 
@@ -236,9 +310,10 @@ impl Watch {
         }
     }
 
-    fn read_body(&mut self, at: &At<'_>, bytes: &[u8], shown: &mut Shown) {
+    fn read_body(&mut self, at: &At<'_>, bytes: &[u8], moment: (u64, bool), shown: &mut Shown) {
         let at = self.part(at);
         let tree = &mut self.parts[at].tree;
+        (tree.at_ms, tree.is_witness) = moment;
         if tree.sample.is_none() {
             tree.sample = sample(bytes);
         }
@@ -305,6 +380,10 @@ fn telling(headers: &Headers) -> Vec<Cow<'_, str>> {
 
 fn query_names(query: &str) -> Vec<Cow<'_, str>> {
     form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name).collect()
+}
+
+fn milliseconds(exchange: &Exchange) -> Value {
+    Value::from(format!("{} ms", exchange.latency_us / 1000))
 }
 
 fn query_hash(query: &str) -> u64 {

@@ -61,7 +61,9 @@ impl Watch {
 
     fn candidates(&self, of: Event) -> Vec<Candidate<'_>> {
         let found = self.suspicions.iter().filter_map(|(key, suspicion)| match key {
-            Key::At { part, node, event } if *event == of && suspicion.passes == 0 => {
+            Key::At { part, node, event }
+                if *event == of && suspicion.passes == 0 && (suspicion.has_witnesses() || self.has_few_targets()) =>
+            {
                 Some(Candidate { key, part: *part, node: *node, hits: suspicion.hits, weight: suspicion.weight() })
             }
             _ => None,

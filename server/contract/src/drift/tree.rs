@@ -1,19 +1,25 @@
 //! The positions of JSON documents, each with how many *documents* showed what. A list of fifty items is one document: its
 //! items come from one hand and are no fifty witnesses.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
+use super::returns::Returns;
 use crate::text::Formats;
 
 /// Positions of one kind of document; what comes past that is not watched.
-const MAX_NODES: usize = 1024;
+const MAX_NODES: usize = 2048;
+/// And so many more that were not there when the baseline was frozen.
+const MAX_NEW: usize = 256;
 /// Texts that an enum can have.
 const MAX_TEXTS: usize = 16;
 /// Longer ones are prose.
 const MAX_TEXT_BYTES: usize = 48;
 /// Scalars remembered to recognise a field under another name.
 const MAX_RECENT: usize = 16;
+/// After so many documents so many without anything new are enough.
+const MANY: u32 = 300;
+const QUIET: u32 = 16;
 /// So many sightings make a fact.
 const SETTLED: u32 = 5;
 /// So far beyond all earlier values a number, or the length of a text, leaves its bounds.
@@ -47,9 +53,15 @@ pub(super) enum Event {
     Outside,
     /// It did not come for longer than it ever should.
     Gone,
+    /// The same of a value of an enum.
+    Away,
+    /// An object with none of the fields that it should have, and with others.
+    Alien,
+    /// An object whose keys are data had the keys of the one before.
+    Fixed,
 }
 
-const EVENTS: usize = 13;
+const EVENTS: usize = 16;
 
 impl Event {
     const fn at(self) -> usize {
@@ -61,6 +73,9 @@ impl Event {
             Self::Unformatted => 10,
             Self::Outside => 11,
             Self::Gone => 12,
+            Self::Away => 13,
+            Self::Alien => 14,
+            Self::Fixed => 15,
         }
     }
 
@@ -72,9 +87,17 @@ impl Event {
 
 /// In how many documents something happened, and in which one last.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-struct Tally {
-    count: u32,
-    at: u32,
+pub(super) struct Tally {
+    pub(super) count: u32,
+    pub(super) at: u32,
+}
+
+/// What was stored before there were so many events has fewer tallies.
+fn tallies<'de, D: Deserializer<'de>>(from: D) -> Result<[Tally; EVENTS], D::Error> {
+    let stored = Vec::<Tally>::deserialize(from)?;
+    let mut all = [Tally::default(); EVENTS];
+    all.iter_mut().zip(stored).for_each(|(tally, stored)| *tally = stored);
+    Ok(all)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +150,7 @@ pub(super) struct Node {
     seen: Tally,
     /// How many objects the parent had been when this was seen last.
     parents: u32,
+    #[serde(deserialize_with = "tallies")]
     tallies: [Tally; EVENTS],
     /// Fields in the order in which they came first.
     pub(super) children: Vec<u32>,
@@ -137,6 +161,22 @@ pub(super) struct Node {
     texts: Vec<(Box<str>, u32)>,
     /// There are more, or longer ones, than an enum has.
     many: bool,
+    /// Somewhere below the items of a list.
+    #[serde(default)]
+    pub(super) listed: bool,
+    /// How the values of the enum come and go, in its order, and the documents that tell something about that.
+    #[serde(default)]
+    pub(super) returns: Vec<Returns>,
+    #[serde(default)]
+    pub(super) witnesses: Tally,
+    /// Documents that had not been read again when the wait for what is away began.
+    #[serde(default)]
+    pub(super) skipped: u32,
+    /// Of an object whose keys are data: how often they were looked at, and what they were last.
+    #[serde(default)]
+    pub(super) keyed: Tally,
+    #[serde(default)]
+    pub(super) keys: u64,
     formats: Formats,
     longest: u32,
     min: f64,
@@ -174,6 +214,14 @@ pub(super) struct Tree {
     /// whatever comes and goes has to be counted each time.
     #[serde(skip)]
     pub(super) is_plain: bool,
+    /// When the current document came, and whether it is about something else than those just before.
+    #[serde(skip)]
+    pub(super) at_ms: u64,
+    #[serde(skip)]
+    pub(super) is_witness: bool,
+    /// So many documents are read even if they are the same as others.
+    #[serde(default)]
+    pub(super) wary: u32,
     /// One document as it was.
     pub(super) sample: Option<String>,
 }
@@ -181,7 +229,18 @@ pub(super) struct Tree {
 impl Default for Tree {
     fn default() -> Self {
         let root = Node::new("", 0, Role::Root);
-        Self { nodes: vec![root], reads: 0, skipped: 0, news: 0, frozen: false, is_plain: true, sample: None }
+        Self {
+            nodes: vec![root],
+            reads: 0,
+            skipped: 0,
+            news: 0,
+            frozen: false,
+            is_plain: true,
+            at_ms: 0,
+            is_witness: false,
+            wary: 0,
+            sample: None,
+        }
     }
 }
 
@@ -200,6 +259,12 @@ impl Node {
             map: false,
             texts: Vec::new(),
             many: false,
+            listed: role == Role::Items,
+            returns: Vec::new(),
+            witnesses: Tally::default(),
+            skipped: 0,
+            keyed: Tally::default(),
+            keys: 0,
             formats: Formats::default(),
             longest: 0,
             min: f64::INFINITY,
@@ -218,11 +283,15 @@ impl Node {
         self.map
     }
 
+    pub(super) fn sightings(&self) -> u32 {
+        self.seen.count
+    }
+
     pub(super) fn is_shown(&self, event: Event, reads: u32) -> bool {
         self.tallies[event.at()].at == reads
     }
 
-    fn is_raised(&self, event: Event) -> bool {
+    pub(super) fn is_raised(&self, event: Event) -> bool {
         self.raised >> event.at() & 1 == 1
     }
 
@@ -231,6 +300,12 @@ impl Node {
         let Event::Type(of) = event else { return false };
         let before = self.tallies[usize::from(of)].count;
         self.raised == 0 && before * 2 >= self.seen.count && self.base.as_ref().is_some_and(|base| base.has(of.into()))
+    }
+
+    /// The document of this number showed a type of the baseline's.
+    pub(super) fn is_mixed(&self, reads: u32) -> bool {
+        let Some(base) = &self.base else { return false };
+        (0..TYPES.len()).any(|of| of != NULL && base.has(of) && self.tallies[of].at == reads)
     }
 
     /// The bits of the types that were seen.
@@ -308,6 +383,7 @@ impl Tree {
     pub(super) fn begin(&mut self) {
         self.reads += 1;
         self.is_plain = true;
+        self.wary = self.wary.saturating_sub(1);
         self.see(0);
     }
 
@@ -321,7 +397,11 @@ impl Tree {
     /// The same among the documents that were read.
     fn read_of(&self, node: u32, event: Event) -> u32 {
         let node = &self.nodes[node as usize];
-        if event.is_presence() { self.objects(node.parent) } else { node.seen.count }
+        match event {
+            Event::Fixed => node.keyed.count,
+            event if event.is_presence() => self.objects(node.parent),
+            _ => node.seen.count,
+        }
     }
 
     pub(super) fn objects(&self, node: u32) -> u32 {
@@ -331,7 +411,11 @@ impl Tree {
     /// Whether the document that was read last could have shown the event.
     pub(super) fn is_observed(&self, node: u32, event: Event) -> bool {
         let node = &self.nodes[node as usize];
-        let at = if event.is_presence() { self.nodes[node.parent as usize].tallies[OBJECT].at } else { node.seen.at };
+        let at = match event {
+            Event::Fixed => node.keyed.at,
+            event if event.is_presence() => self.nodes[node.parent as usize].tallies[OBJECT].at,
+            _ => node.seen.at,
+        };
         at == self.reads
     }
 
@@ -366,13 +450,13 @@ impl Tree {
         }
         *tally = Tally { count: before + u32::from(!is_raised), at: reads };
         if !self.frozen {
-            if before == 0 {
+            if before == 0 && event != Event::Fixed {
                 self.news = reads;
             }
             return;
         }
         let of = self.of(node, event);
-        self.is_plain &= matches!(event, Event::Type(_)) && before * 2 >= self.read_of(node, event);
+        self.is_plain &= matches!(event, Event::Type(_) | Event::Fixed) && before * 2 >= self.read_of(node, event);
         if is_raised || self.is_telling(node, event, before, of) {
             found.push(Found { node, event, before, of, value: value() });
         }
@@ -406,9 +490,18 @@ impl Tree {
         let away = self.objects(at.parent).saturating_sub(at.parents);
         let first = at.tallies[Event::Gone.at()].at != self.reads;
         let due = away.is_power_of_two() && away > 2 && at.count(Event::Missing) * 5 >= self.objects(at.parent);
-        if first && (at.is_raised(Event::Gone) || due && self.is_gone(node, away)) {
-            self.note(node, Event::Gone, || None, found);
+        let is_raised = at.is_raised(Event::Gone);
+        if !first || !is_raised && !due || !self.is_gone(node, away) {
+            return;
         }
+        if is_raised || at.skipped == self.skipped {
+            return self.note(node, Event::Gone, || None, found);
+        }
+        // It may have come in documents that were not read again: the wait begins anew, and all of them are read.
+        let (skipped, objects) = (self.skipped, self.objects(at.parent));
+        let at = &mut self.nodes[node as usize];
+        (at.skipped, at.parents) = (skipped, objects);
+        self.wary = self.wary.max(away.saturating_mul(4));
     }
 
     fn is_gone(&self, node: u32, away: u32) -> bool {
@@ -419,7 +512,7 @@ impl Tree {
     /// The child of this name and its place, looked for from where it is expected.
     pub(super) fn known(&self, parent: u32, name: &str, hint: usize) -> Option<(usize, u32)> {
         let children = &self.nodes[parent as usize].children;
-        let is = |at: &usize| *self.nodes[children[*at] as usize].name == *name;
+        let is = |at: &usize| crate::hash::is_same(&self.nodes[children[*at] as usize].name, name);
         let hint = hint.min(children.len());
         (hint..children.len()).chain(0..hint).find(is).map(|at| (at, children[at]))
     }
@@ -430,6 +523,9 @@ impl Tree {
             return Some(known);
         }
         let child = self.add(parent, name, Role::Field)?;
+        // The objects before this one lacked it, unseen.
+        let before = self.objects(parent).saturating_sub(1);
+        self.nodes[child as usize].tallies[Event::Missing.at()].count = before;
         self.nodes[parent as usize].children.push(child);
         Some((self.nodes[parent as usize].children.len() - 1, child))
     }
@@ -449,14 +545,17 @@ impl Tree {
     }
 
     fn add(&mut self, parent: u32, name: &str, role: Role) -> Option<u32> {
-        if self.nodes.len() >= MAX_NODES {
+        // What is new has a place when what was is all taken.
+        if self.nodes.len() >= if self.frozen { MAX_NODES + MAX_NEW } else { MAX_NODES } {
             return None;
         }
         if !self.frozen {
             self.news = self.reads;
         }
         let at = u32::try_from(self.nodes.len()).ok()?;
-        self.nodes.push(Node::new(name, parent, role));
+        let mut node = Node::new(name, parent, role);
+        node.listed |= self.nodes[parent as usize].listed;
+        self.nodes.push(node);
         Some(at)
     }
 
@@ -504,8 +603,9 @@ impl Tree {
         let Some(base) = &at.base else { return };
         let shown = || Some(json!(super::watch::shorten(text, MAX_TEXT_BYTES)));
         if let Some(values) = &base.values {
-            if !values.iter().any(|value| **value == *text) {
-                self.note(node, Event::Novel, shown, found);
+            match values.iter().position(|value| **value == *text) {
+                Some(word) => self.come(node, word, found),
+                None => self.note(node, Event::Novel, shown, found),
             }
         } else if !base.formats.fits(text) {
             self.note(node, Event::Unformatted, shown, found);
@@ -596,9 +696,11 @@ impl Tree {
                 self.absorb_below(node);
             }
             Event::Novel => base.values = None,
+            Event::Away => self.forget_words(node),
+            Event::Alien => self.let_in(node, always),
             Event::Unformatted => base.format = None,
             Event::Outside => (found.min, found.max, found.longest) = (f64::NEG_INFINITY, f64::INFINITY, u32::MAX),
-            Event::New => {}
+            Event::New | Event::Fixed => {}
         }
     }
 
@@ -633,8 +735,28 @@ impl Tree {
         self.frozen
     }
 
-    /// Nothing new came in the latter half of what was read, and that was not nothing.
+    /// Nothing new came in the latter half of what was read, and that was not nothing. Documents with very many places
+    /// show one of them for the first time now and then, for ever: after hundreds that is what is normal.
     pub(super) fn is_confident(&self) -> bool {
-        self.reads >= super::FREEZE_AFTER && self.reads - self.news >= self.reads / 2
+        let quiet = self.reads - self.news;
+        self.reads >= super::FREEZE_AFTER
+            && quiet >= (self.reads / 2).min(if self.reads < MANY { u32::MAX } else { QUIET })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_stored_with_fewer_events_is_read() {
+        let mut node = Node { min: 0.0, max: 1.0, ..Node::new("a", 0, Role::Field) };
+        node.tallies[3] = Tally { count: 7, at: 9 };
+        let mut stored = serde_json::to_value(&node).unwrap();
+        stored["tallies"].as_array_mut().unwrap().truncate(13);
+        for new in ["listed", "returns", "witnesses", "skipped", "keyed", "keys"] {
+            stored.as_object_mut().unwrap().remove(new).unwrap();
+        }
+        assert_eq!(serde_json::from_value::<Node>(stored).unwrap(), node);
     }
 }

@@ -53,12 +53,18 @@ struct Object {
     /// Fields that were seen, by their place among the children; the first 128 of them.
     seen: u128,
     next: usize,
+    /// One of its fields was known.
+    is_known: bool,
+    /// It has others.
+    is_strange: bool,
+    /// Hashes of keys that are data, added up.
+    keys: u64,
 }
 
 impl Object {
     fn begin(tree: &mut Tree, node: u32, found: &mut Vec<Found>) -> Self {
         tree.note(node, Event::Type(OBJECT as u8), || None, found);
-        Self { node, seen: 0, next: 0 }
+        Self { node, seen: 0, next: 0, is_known: false, is_strange: false, keys: 0 }
     }
 
     /// The position of a key; `None` when it is not watched.
@@ -66,6 +72,8 @@ impl Object {
         let (at, child) = match tree.known(self.node, name, self.next) {
             Some(known) => known,
             None if tree.nodes[self.node as usize].is_map() || is_data(name) => {
+                self.is_strange = true;
+                self.keys = self.keys.wrapping_add(crate::hash::hash(name.as_bytes()));
                 let values = tree.values(self.node)?;
                 tree.see(values);
                 return Some(values);
@@ -77,13 +85,24 @@ impl Object {
             self.seen |= 1 << at;
         }
         tree.see(child);
-        if tree.nodes[child as usize].base.is_none() && tree.parent_is_known(child) {
-            tree.note(child, Event::New, || None, found);
+        if tree.nodes[child as usize].base.is_some() {
+            self.is_known = true;
+        } else {
+            self.is_strange = true;
+            if tree.parent_is_known(child) {
+                tree.note(child, Event::New, || None, found);
+            }
         }
         Some(child)
     }
 
     fn end(self, tree: &mut Tree, found: &mut Vec<Found>) {
+        if self.keys != 0 && !self.is_known {
+            tree.keyed(self.node, self.keys, found);
+        }
+        if self.is_strange && !self.is_known && tree.is_alien(self.node, self.seen) {
+            return tree.alien(self.node, found);
+        }
         let children = tree.nodes[self.node as usize].children.len().min(128);
         let all = if children == 128 { u128::MAX } else { (1 << children) - 1 };
         let mut missing = all & !self.seen;

@@ -6,11 +6,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::evidence::Suspicion;
+use super::manner::Manners;
 use super::pace::Pace;
+use super::rows::{Change, Lists};
 use super::tree::{Event, Tree};
 
 /// Targets that were answered well, by a hash of their path; one takes the place of another of the same slot.
 const TARGETS: usize = 512;
+/// One thing of so few that are known is as good a witness as several.
+const FEW: usize = 4;
 /// Exchanges that were looked at and found clean, by a hash of all that is compared.
 const SAME: usize = 256;
 
@@ -85,6 +89,13 @@ pub(super) enum Sign {
     /// Slower than nearly all at the beginning.
     Slower,
     Media(u16, String),
+    /// A status that came before, to those who ask in this way.
+    Mix(u32, u16),
+    /// One that they do not get any more.
+    Away(u32, u16),
+    /// Rows in another order, or in pages of another size, to this query.
+    Order(u32),
+    Paging(u32),
 }
 
 /// One thing that is watched.
@@ -134,6 +145,15 @@ pub(super) struct Watch {
     pub(super) slow_until_ms: u64,
     #[serde(default)]
     pub(super) pace: Pace,
+    #[serde(default)]
+    pub(super) manners: Manners,
+    #[serde(default)]
+    pub(super) lists: Lists,
+    /// The exchange that was read last is about another thing than those before; and what its manner of asking is called.
+    #[serde(skip)]
+    pub(super) is_another: bool,
+    #[serde(skip)]
+    pub(super) manner: Option<u32>,
     targets: Vec<u32>,
     /// Hashes of exchanges that were clean, and of what they were about: only what was asked for before can be the same again.
     same: Vec<u64>,
@@ -202,11 +222,26 @@ impl Watch {
 
     /// How often a sign came, in how many exchanges.
     pub(super) fn sign_rate(&self, sign: &Sign) -> (u32, u32) {
-        let before = match sign {
-            Sign::Status(status) => self.statuses.get(status).copied().unwrap_or(0),
-            sign => self.signs.get(sign).copied().unwrap_or(0),
-        };
-        (before, if *sign == Sign::Slower { self.pace.looks } else { self.exchanges })
+        let before = || self.signs.get(sign).copied().unwrap_or(0);
+        match sign {
+            Sign::Status(status) => (self.statuses.get(status).copied().unwrap_or(0), self.exchanges),
+            Sign::Slower => (before(), self.pace.looks),
+            Sign::Mix(names, status) => self.manners.rate(*names, *status),
+            Sign::Order(query) => (before(), self.lists.looks(*query, Change::Order)),
+            Sign::Paging(query) => (before(), self.lists.looks(*query, Change::Paging)),
+            _ => (before(), self.exchanges),
+        }
+    }
+
+    /// It is a finding that stands.
+    pub(super) fn is_raised(&self, sign: &Sign) -> bool {
+        let is = |key: &Key| matches!(key, Key::Sign(other) if other == sign);
+        self.raised.iter().any(|raised| raised.keys.iter().any(is))
+    }
+
+    /// All of it is about one thing, or about few: there are no others that could tell the same.
+    pub(super) fn has_few_targets(&self) -> bool {
+        !self.template.contains('{') || self.targets.iter().filter(|target| **target != 0).take(FEW).count() < FEW
     }
 
     /// What is known becomes what was promised.
@@ -270,6 +305,10 @@ impl Watch {
             }
             Sign::Slow => self.slowest_us = self.slowest_us.saturating_mul(8),
             Sign::Slower => self.pace = Pace::default(),
+            Sign::Mix(names, status) => self.manners.accept(*names, *status),
+            Sign::Away(names, status) => self.manners.forget(*names, *status),
+            Sign::Order(query) => self.lists.accept(*query, Change::Order),
+            Sign::Paging(query) => self.lists.accept(*query, Change::Paging),
             sign => {
                 let count = self.signs.entry(sign.clone()).or_default();
                 *count = half.max(*count);

@@ -11,6 +11,7 @@ use super::compare::{self, Changelog};
 use super::document;
 use super::finding::{Area, Direction, Finding, Kind, Severity};
 use super::observe;
+use super::retemplate;
 use super::score::{Counts, score};
 use super::watch::Watch;
 use super::weigh::Signal;
@@ -149,13 +150,14 @@ impl Watchdog {
 
     /// A newer contract: what waited for it is looked at, and endpoints that it lacks are forgotten.
     pub fn adopt(&mut self, contract: &Contract) -> Vec<u64> {
-        let before = self.watches.len();
-        self.watches.retain(|id, _| contract.endpoint(id).is_some());
-        self.revision += u64::from(self.watches.len() != before);
-        for (id, watch) in &mut self.watches {
-            if let Some(endpoint) = contract.endpoint(id).filter(|endpoint| endpoint.template != watch.template) {
-                watch.template.clone_from(&endpoint.template);
-            }
+        let (forgotten, moved) = retemplate::follow(&mut self.watches, contract);
+        for id in forgotten {
+            self.revision += 1;
+            self.alerts.forget(&id);
+        }
+        // An API whose paths are still being divided has not shown all it has, unless it had for very long.
+        if moved && self.exchanges - self.newest_at < self.exchanges / 8 * 7 {
+            self.newest_at = self.exchanges;
         }
         self.waiting_bytes = 0;
         let waiting = std::mem::take(&mut self.waiting);
@@ -363,6 +365,7 @@ impl Watchdog {
     pub fn relearn(&mut self, endpoint: &str) -> bool {
         let Some(watch) = self.watches.get_mut(endpoint) else { return false };
         *watch = Watch::new(&watch.method.clone(), &watch.template.clone());
+        self.alerts.forget(endpoint);
         self.revision += 1;
         true
     }

@@ -7,6 +7,7 @@ use super::evidence::{ENOUGH, Suspicion};
 use super::finding::{Area, Direction, Finding, Kind, Sample, Severity};
 use super::observe::{Shown, sample};
 use super::pace::LASTS_MS;
+use super::rows::Change;
 use super::tree::{Event, NULL, TYPES};
 use super::watch::{Happened, Key, Part, Place, Raised, Sign, Watch};
 use crate::Exchange;
@@ -70,13 +71,17 @@ impl Watch {
         if matches!(happened.key, Key::At { event: Event::Gone, .. }) && !known {
             return;
         }
+        // A thing that is gone is asked for again and again.
+        let is_each_new =
+            matches!(happened.key, Key::Sign(Sign::Absent | Sign::Mix(..)) | Key::At { event: Event::Fixed, .. });
+        let is_known = known && (!is_each_new || self.has_few_targets());
         let at = self.suspicions.iter().position(|(key, _)| *key == happened.key).unwrap_or_else(|| {
             let begun = Suspicion::begin(exchange.id, exchange.received_at_ms);
             self.suspicions.push((happened.key.clone(), begun));
             self.suspicions.len() - 1
         });
         let suspicion = &mut self.suspicions[at].1;
-        if known || suspicion.is_new(target) {
+        if suspicion.is_new(target) || is_known {
             suspicion.hit(happened.before, happened.of);
         }
     }
@@ -128,6 +133,9 @@ impl Watch {
             Key::Sign(Sign::Absent) if !known => None,
             Key::Sign(Sign::Slower) if !self.pace.is_look => None,
             Key::Sign(Sign::Media(of, _)) if *of != status => None,
+            Key::Sign(Sign::Mix(names, _) | Sign::Away(names, _)) if self.manner != Some(*names) => None,
+            Key::Sign(Sign::Order(query)) if self.lists.now.is_none_or(|(now, [is, _])| now != *query || !is) => None,
+            Key::Sign(Sign::Paging(query)) if self.lists.now.is_none_or(|(now, [_, is])| now != *query || !is) => None,
             Key::Sign(sign) => Some(self.sign_rate(sign)),
         }
     }
@@ -138,14 +146,38 @@ impl Watch {
             self.raise(pair.kind, &[pair.old, pair.new], change, exchange, signals);
         }
         let now_ms = exchange.received_at_ms;
-        let is_due = |(key, suspicion): &(Key, Suspicion)| is_enough(key, suspicion, now_ms);
-        while let Some(at) = self.suspicions.iter().position(is_due) {
+        let is_due = |(key, suspicion): &(Key, Suspicion), watch: &Self| {
+            watch.is_enough(key, suspicion, now_ms) && watch.is_witnessed(key, suspicion)
+        };
+        while let Some(at) = self.suspicions.iter().position(|one| is_due(one, self)) {
             let (key, suspicion) = self.suspicions[at].clone();
             let value =
                 happened.iter().find(|happened| happened.key == key).and_then(|happened| happened.value.clone());
             let (kind, before, after) = self.meaning(&key, &suspicion);
             self.raise(kind, &[key], (before, value.unwrap_or(after)), exchange, signals);
         }
+    }
+
+    /// One thing alone may just be different, unless there are hardly any others. What stays away was weighed over all of them.
+    fn is_witnessed(&self, key: &Key, suspicion: &Suspicion) -> bool {
+        let is_away = matches!(key, Key::At { event: Event::Gone | Event::Away, .. } | Key::Sign(Sign::Away(..)));
+        is_away || suspicion.has_witnesses() || self.has_few_targets()
+    }
+
+    fn is_enough(&self, key: &Key, suspicion: &Suspicion, now_ms: u64) -> bool {
+        let least = match key {
+            Key::Sign(Sign::Slower) if now_ms < suspicion.since_ms + LASTS_MS => return false,
+            // It was weighed when it was found.
+            Key::At { event: Event::Gone | Event::Away, .. } | Key::Sign(Sign::Away(..)) => return true,
+            // Whether a field is gone or missing at times shows late, unless it was there in between; of a header, both are one.
+            Key::At { part, event: Event::Missing, .. }
+                if suspicion.passes == 0 && !matches!(self.parts[*part].place, Place::Headers(_)) =>
+            {
+                LEAST_MISSING
+            }
+            _ => LEAST,
+        };
+        suspicion.hits >= least && suspicion.weight() >= ENOUGH
     }
 
     fn raise(
@@ -187,13 +219,21 @@ impl Watch {
     fn mark(&mut self, key: &Key, hits: u32) {
         match key {
             Key::At { part, node, event } => self.parts[*part].tree.raise(*node, *event, hits),
-            Key::Sign(Sign::Status(status)) => {
+            Key::Sign(sign) => self.uncount(sign, hits),
+        }
+    }
+
+    pub(super) fn uncount(&mut self, sign: &Sign, hits: u32) {
+        match sign {
+            Sign::Status(status) => {
                 let count = self.statuses.entry(*status).or_default();
                 *count = count.saturating_sub(hits);
             }
-            Key::Sign(sign) => {
-                let count = self.signs.entry(sign.clone()).or_default();
-                *count = count.saturating_sub(hits);
+            Sign::Mix(names, status) => self.manners.take_back(*names, *status, hits),
+            sign => {
+                if let Some(count) = self.signs.get_mut(sign) {
+                    *count = count.saturating_sub(hits);
+                }
             }
         }
     }
@@ -227,6 +267,11 @@ impl Watch {
     /// What a change of this thing is called, and from what to what it was.
     fn meaning(&self, key: &Key, suspicion: &Suspicion) -> (Kind, Value, Value) {
         match key {
+            // What comes now and then, beside what came before, is another share of it.
+            Key::Sign(sign @ (Sign::Absent | Sign::Refused)) if suspicion.passes > suspicion.hits => {
+                let (_, before, after) = self.meaning_of_sign(sign);
+                (Kind::StatusMix, before, after)
+            }
             Key::Sign(sign) => self.meaning_of_sign(sign),
             Key::At { part, node, event } => {
                 let part = &self.parts[*part];
@@ -240,6 +285,19 @@ impl Watch {
         let usual = json!(usual.join(", "));
         match sign {
             Sign::Status(status) => (Kind::StatusAdded, usual, json!(status)),
+            Sign::Mix(names, status) => {
+                let (before, of) = self.manners.rate(*names, *status);
+                (
+                    Kind::StatusMix,
+                    json!(format!("{status} in {before} of {of} answers")),
+                    json!(format!("{status} far more often")),
+                )
+            }
+            Sign::Away(_, status) => (Kind::StatusRemoved, json!(status), Value::Null),
+            Sign::Order(query) => (Kind::OrderChanged, json!(self.lists.before(*query, Change::Order).1), Value::Null),
+            Sign::Paging(query) => {
+                (Kind::PagingChanged, json!(self.lists.before(*query, Change::Paging).1), Value::Null)
+            }
             Sign::Failing => (Kind::ErrorRate, usual, json!("5xx")),
             Sign::Absent => (Kind::EndpointGone, usual, json!("404")),
             Sign::Auth => (Kind::AuthRequired, usual, json!("401")),
@@ -272,7 +330,12 @@ impl Watch {
         let (direction, area, of, pointer, old) = match key {
             Key::Sign(sign) => {
                 let (direction, area) = place_of_sign(sign);
-                (direction, area, Some(status), String::new(), None)
+                let pointer = match sign {
+                    Sign::Order(query) => self.lists.before(*query, Change::Order).0,
+                    Sign::Paging(query) => self.lists.before(*query, Change::Paging).0,
+                    _ => String::new(),
+                };
+                (direction, area, Some(status), pointer, None)
             }
             Key::At { part, node, .. } => {
                 let part = &self.parts[*part];
@@ -309,16 +372,6 @@ impl Watch {
     }
 }
 
-fn is_enough(key: &Key, suspicion: &Suspicion, now_ms: u64) -> bool {
-    match key {
-        Key::Sign(Sign::Slower) if now_ms < suspicion.since_ms + LASTS_MS => false,
-        // It was weighed when it was found.
-        Key::At { event: Event::Gone, .. } => true,
-        Key::At { event: Event::Missing, .. } => suspicion.hits >= LEAST_MISSING && suspicion.weight() >= ENOUGH,
-        _ => suspicion.hits >= LEAST && suspicion.weight() >= ENOUGH,
-    }
-}
-
 fn meaning_of_event(part: &Part, node: u32, event: Event, suspicion: &Suspicion) -> (Kind, Value, Value) {
     let tree = &part.tree;
     let at = &tree.nodes[node as usize];
@@ -335,7 +388,23 @@ fn meaning_of_event(part: &Part, node: u32, event: Event, suspicion: &Suspicion)
         Event::Type(of) if usize::from(of) == NULL => {
             (Kind::Nullability, before.clone(), json!(format!("{} or null", before.as_str().unwrap_or(""))))
         }
+        // One more beside those that go on coming.
+        Event::Type(of) if suspicion.passes > 0 || at.is_mixed(tree.reads) => (
+            Kind::UnionChanged,
+            before.clone(),
+            json!(format!("{} or {}", before.as_str().unwrap_or(""), TYPES[usize::from(of)])),
+        ),
         Event::Type(of) => (Kind::TypeChanged, before, json!(TYPES[usize::from(of)])),
+        Event::Away => (Kind::EnumValueRemoved, tree.words_before(node), Value::Null),
+        Event::Alien if tree.is_map_now(node, suspicion.hits) => {
+            (Kind::MapChanged, json!(format!("a record of {}", tree.field_names(node, true))), json!("a map"))
+        }
+        Event::Alien => (
+            Kind::UnionChanged,
+            json!(format!("a record of {}", tree.field_names(node, true))),
+            json!(format!("or one of {}", tree.field_names(node, false))),
+        ),
+        Event::Fixed => (Kind::MapChanged, json!("a map"), json!("a record")),
         Event::Novel => {
             let values = at.base.as_ref().and_then(|base| base.values.as_ref()).map(|values| json!(values.join(", ")));
             (Kind::EnumValueAdded, values.unwrap_or_default(), Value::Null)
@@ -377,7 +446,8 @@ fn place_of(place: &Place) -> (Direction, Area, Option<u16>) {
 
 fn place_of_sign(sign: &Sign) -> (Direction, Area) {
     match sign {
-        Sign::Status(_) | Sign::Failing => (Direction::Response, Area::Status),
+        Sign::Status(_) | Sign::Failing | Sign::Mix(..) | Sign::Away(..) => (Direction::Response, Area::Status),
+        Sign::Order(_) | Sign::Paging(_) => (Direction::Response, Area::Body),
         Sign::Absent => (Direction::Response, Area::Endpoint),
         Sign::Auth => (Direction::Request, Area::Security),
         Sign::Refused => (Direction::Request, Area::Body),
