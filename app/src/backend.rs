@@ -80,7 +80,7 @@ pub trait Backend: Send + Sync {
     /// Exchanges that are wanted, newest first.
     fn traffic(&self, limit: usize, wanted: &dyn Fn(&TrafficRow) -> bool) -> Vec<TrafficRow>;
 
-    fn exchange(&self, id: u64) -> Option<ExchangeDetail>;
+    fn exchange(&self, id: u64) -> Later<'_, Result<Option<ExchangeDetail>, ErrorDetail>>;
 
     fn twin_state(&self) -> TwinState;
 

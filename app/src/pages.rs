@@ -48,7 +48,7 @@ mod server {
             Part::Endpoint { id, wish } => explorer::detail::draw(&desk, short(&id)?, &wish).await,
             Part::Alerts { all, open, since } => drift::list::draw(&desk, all, &open, short(&since)?),
             Part::Alert { id } => drift::detail::draw(&desk, &id),
-            Part::Exchange { id } => traffic::detail::draw(&desk, id),
+            Part::Exchange { id } => traffic::detail::draw(&desk, id).await,
             Part::Twin { collection, after } => twin::board::draw(&desk, short(&collection)?, short(&after)?).await?,
             Part::Docs { source, version } => docs::board::draw(&desk, &source, &version),
             Part::Plugins => plugins::draw(&desk),

@@ -23,7 +23,8 @@ struct Log {
 }
 
 impl Exchanges {
-    pub fn push(&self, exchange: &Exchange) {
+    /// What is kept of it.
+    pub fn push(&self, exchange: &Exchange) -> Arc<Exchange> {
         let mut exchange = exchange.clone();
         for body in [&mut exchange.request.body, &mut exchange.response.body] {
             if body.bytes.len() > MAX_BODY {
@@ -32,13 +33,15 @@ impl Exchanges {
                 body.truncated = true;
             }
         }
+        let exchange = Arc::new(exchange);
         let mut log = self.lock();
         log.bytes += cost(&exchange);
-        log.kept.push_back(Arc::new(exchange));
+        log.kept.push_back(Arc::clone(&exchange));
         while log.bytes > MAX_BYTES || log.kept.len() > MAX_EXCHANGES {
             let Some(oldest) = log.kept.pop_front() else { break };
             log.bytes -= cost(&oldest);
         }
+        exchange
     }
 
     #[must_use]
@@ -51,7 +54,8 @@ impl Exchanges {
     }
 }
 
-fn cost(exchange: &Exchange) -> usize {
+/// Bytes that an exchange takes in memory.
+pub(crate) fn cost(exchange: &Exchange) -> usize {
     let fields = |Headers(fields): &Headers| -> usize {
         fields.iter().map(|(name, value)| size_of::<(String, String)>() + name.len() + value.len()).sum()
     };

@@ -27,6 +27,7 @@ use intake::Parked;
 pub use intake::{Inbox, Intake};
 use templates::Templates;
 
+use crate::exchanges::cost;
 use crate::handles::Handles;
 use crate::store::Batch;
 
@@ -41,14 +42,23 @@ const REST_PER_WORK_WHILE_BUSY: u32 = 19;
 const LONGEST_REST: Duration = Duration::from_secs(5);
 /// Rows that wait to be written; more come together only while the disk or the computing is slower than the traffic for seconds.
 const MAX_ROWS_WAITING: usize = 50_000;
+/// Recorded exchanges of so many bytes are written before the next publication.
+const MAX_RECORDED_WAITING_BYTES: usize = 8 << 20;
 /// Batches between the two threads. The intake waits when it is full, and then the queue in front of it fills up and sheds.
 const BETWEEN: usize = 4;
 
 /// Rows and exchanges on their way from the intake.
 enum Item {
-    Learn(Box<Exchange>, TrafficRow),
-    Show(TrafficRow),
+    Learn(Box<Exchange>, Shown),
+    Show(Shown),
     Edit(Box<edit::Request>),
+}
+
+/// What people get to see of an exchange.
+struct Shown {
+    row: TrafficRow,
+    /// With header fields and bodies; not of what a document declares.
+    exchange: Option<Arc<Exchange>>,
 }
 
 /// What was learned so far, as the store gave it back.
@@ -144,6 +154,8 @@ struct Unpublished {
     /// The ids of what is in the journal and not yet in the file.
     exchanges: BTreeSet<u64>,
     traffic: VecDeque<TrafficRow>,
+    recorded: Vec<Arc<Exchange>>,
+    recorded_bytes: usize,
 }
 
 impl Unpublished {
@@ -153,18 +165,33 @@ impl Unpublished {
         Some(((last + QUIET).max(rest.when_quiet).min(latest), latest))
     }
 
-    fn show(&mut self, row: TrafficRow) {
+    fn show(&mut self, shown: Shown) {
         if self.traffic.len() >= MAX_ROWS_WAITING {
             self.traffic.pop_front();
         }
-        self.traffic.push_back(row);
+        self.traffic.push_back(shown.row);
+        self.recorded_bytes += shown.exchange.as_deref().map_or(0, cost);
+        self.recorded.extend(shown.exchange);
+    }
+
+    /// What people get to see does not have to wait for what is computed.
+    fn record(&mut self, handles: &Handles) {
+        if let Err(error) = handles.store.save(self.shown()) {
+            tracing::error!(%error, "store recorded traffic");
+        }
+    }
+
+    fn shown(&mut self) -> Batch {
+        self.recorded_bytes = 0;
+        let (traffic, recorded) = (std::mem::take(&mut self.traffic).into(), std::mem::take(&mut self.recorded));
+        Batch { traffic, recorded, ..Batch::default() }
     }
 
     /// What has to be written. Exchanges that left the journal meanwhile are of no use to anyone.
     fn batch(&mut self, journal: &Journal) -> Batch {
         let fresh = std::mem::take(&mut self.exchanges);
         let exchanges = journal.exchanges().filter(|exchange| fresh.contains(&exchange.id)).cloned().collect();
-        Batch { exchanges, traffic: std::mem::take(&mut self.traffic).into(), ..Batch::default() }
+        Batch { exchanges, ..self.shown() }
     }
 }
 
@@ -187,6 +214,9 @@ fn run(handles: &Handles, batches: &Receiver<Vec<Parked>>, mut knowledge: Knowle
                     take(handles, item, &mut knowledge, &mut templates, &mut unpublished);
                     slow_down(handles, began);
                     drop(place);
+                }
+                if unpublished.recorded_bytes >= MAX_RECORDED_WAITING_BYTES {
+                    unpublished.record(handles);
                 }
                 due.is_some_and(|(_, latest)| Instant::now() >= latest)
             }
@@ -214,13 +244,13 @@ fn take(
         unpublished.since.get_or_insert_with(Instant::now);
     }
     match item {
-        Item::Learn(exchange, row) => {
+        Item::Learn(exchange, shown) => {
             let declared = declared_template(&exchange);
             let template = declared.as_deref().or_else(|| templates.of(&handles.plugins, &exchange.request));
             handles.watchdog.observe(&handles.snapshot.load().contract, &exchange);
             knowledge.model.learn_under(&exchange, template, &knowledge.rules);
             unpublished.learned += 1;
-            unpublished.show(row);
+            unpublished.show(shown);
             knowledge.newest = knowledge.newest.max(exchange.id);
             if !knowledge.echoes.is_echo(&exchange) {
                 unpublished.news = true;
@@ -228,7 +258,7 @@ fn take(
                 knowledge.journal.push(*exchange);
             }
         }
-        Item::Show(row) => unpublished.show(row),
+        Item::Show(shown) => unpublished.show(shown),
         Item::Edit(request) => edit(handles, *request, knowledge, unpublished),
     }
 }

@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod files;
 mod migrations;
 mod open;
+mod recorded;
 mod ring;
 mod rows;
 mod twin;
@@ -14,7 +15,7 @@ mod twin;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -25,10 +26,12 @@ use understudy_types::{Mode, TrafficRow};
 
 use crate::outbox;
 use crate::shadow::Record;
+use recorded::Recorder;
 use ring::Ring;
 
 pub use open::OpenError;
 pub(crate) use open::beside;
+pub use recorded::Records;
 pub use ring::{Keep, older};
 
 /// The newest rows of recorded traffic that are kept in memory; older ones are read from the file.
@@ -75,6 +78,8 @@ pub struct Batch {
     /// Exchanges before this one are forgotten.
     pub oldest_exchange: Option<u64>,
     pub traffic: Vec<TrafficRow>,
+    /// The same with header fields and bodies, as far as these are kept.
+    pub recorded: Vec<Arc<Exchange>>,
     /// Baselines and alerts, when they are due.
     pub watchdog: Option<Vec<u8>>,
 }
@@ -85,6 +90,8 @@ pub enum StoreError {
     Sql(#[from] rusqlite::Error),
     #[error("write the project file: encode an exchange: {0}")]
     Encode(#[from] rmp_serde::encode::Error),
+    #[error("write the project file: compress exchanges: {0}")]
+    Pack(std::io::Error),
     #[error("write the project file: encode a record: {0}")]
     Json(#[from] serde_json::Error),
     #[error("write the project file: it is closed")]
@@ -247,6 +254,7 @@ impl Home {
 }
 
 fn write(mut connection: Connection, mut home: Home, mut ring: Ring, inbox: &mpsc::Receiver<Command>) {
+    let mut recorder = Recorder::default();
     loop {
         let command = match inbox.recv_timeout(IDLE) {
             Ok(command) => command,
@@ -259,11 +267,13 @@ fn write(mut connection: Connection, mut home: Home, mut ring: Ring, inbox: &mps
         // Whoever asked may have stopped waiting; what was asked for is done all the same.
         match command {
             Command::Save(batch, done) => {
-                let saved = rows::save(&mut connection, &batch);
-                drop(done.send(saved));
+                let saved = rows::save(&mut connection, &batch, &mut recorder);
+                let grown = *saved.as_ref().unwrap_or(&0);
+                drop(done.send(saved.map(drop)));
                 // Nobody waits for what is let go.
-                if let Err(error) = ring.trim(&mut connection, &batch.traffic) {
-                    tracing::error!(%error, "let go of old traffic");
+                match ring.trim(&mut connection, &batch.traffic, grown) {
+                    Ok(gone) => recorder.forget(gone),
+                    Err(error) => tracing::error!(%error, "let go of old traffic"),
                 }
             }
             Command::SetMode(mode, done) => drop(done.send(rows::set_mode(&connection, mode))),

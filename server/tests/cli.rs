@@ -147,12 +147,18 @@ async fn the_doctor_repairs_what_can_be_repaired() {
     let spoil = |sql: &str| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     spoil(
         "UPDATE model SET checksum = x'00'; UPDATE journal SET exchange = x'c1' WHERE id = 5;
-         INSERT INTO outbox VALUES (77, 'no entry'); UPDATE setting SET value = 'sometimes' WHERE key = 'mode';",
+         INSERT INTO outbox VALUES (77, 'no entry');
+         INSERT INTO recorded VALUES (900, 900, 900, x'28b52ffd'); UPDATE setting SET value = 'sometimes' WHERE key = 'mode';",
     );
     let (code, told) = examined(&dir, &[]).await;
     assert_eq!(code, Some(1), "{told}");
-    for words in ["the summaries cannot be read", "1 of the exchanges", "1 of the entries of the outbox", "(--repair)"]
-    {
+    for words in [
+        "the summaries cannot be read",
+        "1 of the exchanges",
+        "1 of the entries of the outbox",
+        "1 of the blocks",
+        "(--repair)",
+    ] {
         assert!(told.contains(words), "{words}: {told}");
     }
     let (code, told) = examined(&dir, &["default", "--repair", "--json"]).await;

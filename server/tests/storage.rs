@@ -113,3 +113,48 @@ async fn room_is_given_back_and_the_log_stays_small() {
     server.stop().await;
     assert!(before > 2 << 20, "there was something to give back: {before}");
 }
+
+fn blocks(path: &Path) -> (i64, i64) {
+    let sql = "SELECT count(*), coalesce(sum(length(bytes)), 0) FROM recorded";
+    Connection::open(path).unwrap().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+}
+
+#[tokio::test]
+async fn what_was_said_is_found_in_the_file_compressed_and_once() {
+    const COUNT: u64 = 40;
+    // Not the kind of text that packs well, so that it shows when it lies there twice.
+    let text: String = (0..8000_u64).map(|n| format!("{:x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40)).collect();
+    let said = text.clone();
+    let upstream = Upstream::start(move |_| {
+        let said = said.clone();
+        async move { support::json(200, &json!({ "text": said })) }
+    })
+    .await;
+    let server = Server::start(upstream.address).await;
+    for id in 1..=COUNT {
+        server.get(&format!("/items/{id}")).await.bytes().await.unwrap();
+    }
+    server.learned(COUNT).await;
+    let dir = server.stop().await;
+    let path = dir.path().join("default.db");
+    let (count, bytes) = blocks(&path);
+    assert!(count < 10 && bytes > 1000, "{count} blocks, {bytes} bytes");
+    assert!(bytes < 12 * text.len() as i64, "{bytes} bytes, the body alone has {}", text.len());
+
+    let mut config = support::config(dir.path(), Some(upstream.address));
+    config.keep.bytes = 1;
+    let server = Server::start_in(dir, config).await;
+    let page = server.get_json("/admin/traffic").await;
+    let id = page["items"][7]["id"].as_u64().unwrap();
+    let detail = server.get_json(&format!("/admin/traffic/{id}")).await;
+    assert!(detail["response"]["text"].as_str().unwrap().contains(&text[..50]), "{}", detail["row"]);
+    let recording = server.get_json("/admin/traffic.har").await;
+    let entries = recording["log"]["entries"].as_array().unwrap();
+    assert_eq!(entries.len() as u64, COUNT);
+    assert!(entries[0]["request"]["url"].as_str().unwrap().ends_with("/items/1"), "the oldest first");
+    // They go with their rows.
+    server.get("/items/99").await.bytes().await.unwrap();
+    server.learned(1).await;
+    until("all of it to go", || async { (rows(&path).0 == 0 && blocks(&path).0 == 0).then_some(()) }).await;
+    server.stop().await;
+}

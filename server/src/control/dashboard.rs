@@ -242,8 +242,8 @@ impl Backend for Deck {
         self.0.traffic.page(None, limit, wanted)
     }
 
-    fn exchange(&self, id: u64) -> Option<ExchangeDetail> {
-        super::traffic::detail(&self.0, id)
+    fn exchange(&self, id: u64) -> Later<'_, Result<Option<ExchangeDetail>, ErrorDetail>> {
+        Box::pin(async move { super::traffic::detail(&self.0, id).await.map_err(|error| error.detail()) })
     }
 
     fn twin_state(&self) -> TwinState {

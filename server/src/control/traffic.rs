@@ -1,5 +1,6 @@
 //! The routes of the traffic list: pages of rows, one exchange, and a recording to take along.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -17,7 +18,7 @@ use super::api::number;
 use super::error::ApiError;
 use super::explain;
 use crate::handles::Handles;
-use crate::store;
+use crate::store::{self, Records, StoreError};
 
 /// Rows of a page, when nobody says otherwise and at most.
 const PAGE: usize = 100;
@@ -98,16 +99,35 @@ pub(super) async fn exchange(
     Path(id): Path<String>,
 ) -> Result<Json<ExchangeDetail>, ApiError> {
     let id = number("id", id, "the number of an exchange")?;
-    detail(&handles, id).map(Json).ok_or(ApiError::UnknownExchange(id))
+    detail(&handles, id).await?.map(Json).ok_or(ApiError::UnknownExchange(id))
 }
 
-pub(super) fn detail(handles: &Handles, id: u64) -> Option<ExchangeDetail> {
-    let (row, stream) = (handles.traffic.find(id), handles.messages.of(id));
+/// From memory or, when it is older than what is kept there, from the file.
+pub(super) async fn detail(handles: &Arc<Handles>, id: u64) -> Result<Option<ExchangeDetail>, ApiError> {
+    let (mut row, mut kept) = (handles.traffic.find(id), handles.exchanges.find(id));
+    if row.is_none() || kept.is_none() {
+        let (filed_row, filed) = in_file(handles, move |records| Ok((records.row(id)?, records.exchange(id)?))).await?;
+        (row, kept) = (row.or(filed_row), kept.or(filed.map(Arc::new)));
+    }
+    Ok(described(handles, id, row, kept.as_deref()))
+}
+
+/// Reads the project's file, on a thread that may wait.
+async fn in_file<T: Send + 'static>(
+    handles: &Handles,
+    read: impl FnOnce(&mut Records) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let path = handles.config.data_dir.join(handles.project());
+    let read = tokio::task::spawn_blocking(move || read(&mut Records::open(&path)?)).await;
+    Ok(read.map_err(|error| ApiError::Broken(error.to_string()))??)
+}
+
+fn described(handles: &Handles, id: u64, row: Option<TrafficRow>, kept: Option<&Exchange>) -> Option<ExchangeDetail> {
+    let stream = handles.messages.of(id);
     if row.is_none() && stream.is_none() {
         return None;
     }
-    let (stream, kept) = (stream.unwrap_or_default(), handles.exchanges.find(id));
-    let kept = kept.as_deref();
+    let stream = stream.unwrap_or_default();
     let explained = kept.zip(row.as_ref()).map(|(kept, row)| explain::explain(handles, kept, row.source, row.at_ms));
     Some(ExchangeDetail {
         explained: explained.unwrap_or_default(),
@@ -153,11 +173,19 @@ pub(super) async fn recording(
 ) -> Result<impl IntoResponse, ApiError> {
     let rows = Wish::read(query, PAGE_MAX)?.recent(&handles);
     let base = handles.upstream.load().target.to_string();
-    let entries: Vec<Value> = rows
-        .iter()
-        .rev()
-        .filter_map(|row| Some(entry(base.trim_end_matches('/'), row, &*handles.exchanges.find(row.id)?)))
-        .collect();
+    let kept: Vec<_> = rows.iter().map(|row| handles.exchanges.find(row.id)).collect();
+    // Those that are not in memory any more are in the file, unless they had no bodies that could be kept.
+    let missing: Vec<u64> = rows.iter().zip(&kept).filter(|(_, kept)| kept.is_none()).map(|(row, _)| row.id).collect();
+    let mut filed = in_file(&handles, move |records| {
+        missing.into_iter().map(|id| Ok((id, records.exchange(id)?))).collect::<Result<HashMap<_, _>, StoreError>>()
+    })
+    .await?;
+    let found = rows.iter().zip(kept).filter_map(|(row, kept)| {
+        let kept = kept.or_else(|| filed.remove(&row.id).flatten().map(Arc::new))?;
+        Some(entry(base.trim_end_matches('/'), row, &kept))
+    });
+    let mut entries: Vec<Value> = found.collect();
+    entries.reverse();
     let creator = json!({ "name": "Understudy", "version": env!("CARGO_PKG_VERSION") });
     let recording = json!({ "log": { "version": "1.2", "creator": creator, "entries": entries } });
     let headers =

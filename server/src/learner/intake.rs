@@ -13,7 +13,7 @@ use understudy_policy::Mode;
 use understudy_types::{Source, StreamMessage, TrafficRow};
 
 use super::parcel::Parcel;
-use super::{Item, convert, edit, import};
+use super::{Item, Shown, convert, edit, import};
 use crate::handles::Handles;
 use crate::proxy::capture::Budget;
 use crate::proxy::exchange::Observed;
@@ -222,8 +222,8 @@ fn gather(handles: &Handles, inbox: &Inbox, first: Message, batch: &mut Vec<Park
         {
             handles.shadow.offer(exchange);
         }
-        if is_exchange && let Some((Item::Learn(_, row) | Item::Show(row), _)) = batch.last() {
-            handles.traffic.push(row.clone());
+        if is_exchange && let Some((Item::Learn(_, shown) | Item::Show(shown), _)) = batch.last() {
+            handles.traffic.push(shown.row.clone());
         }
         next = if batch.len() < BATCH { inbox.queue.try_recv().ok() } else { None };
     }
@@ -283,9 +283,7 @@ fn prepare(handles: &Handles, parcel: Parcel) -> Item {
         exchange.request.headers.0.retain(|(name, _)| name != DECLARED);
     }
     handles.redactor.exchange(&mut exchange);
-    if !is_declared {
-        handles.exchanges.push(&exchange);
-    }
+    let kept = (!is_declared).then(|| handles.exchanges.push(&exchange));
     row.target.clone_from(&exchange.request.target);
     tracing::debug!(
         target: "understudy::exchange",
@@ -301,7 +299,8 @@ fn prepare(handles: &Handles, parcel: Parcel) -> Item {
     );
     handles.traces.record(&row, exchange.request.headers.get("traceparent"));
     handles.chaos.observe(&row, &exchange, fault.as_deref());
-    if learnable { Item::Learn(Box::new(exchange), row) } else { Item::Show(row) }
+    let shown = Shown { row, exchange: kept };
+    if learnable { Item::Learn(Box::new(exchange), shown) } else { Item::Show(shown) }
 }
 
 fn template(handles: &Handles, parcel: &Parcel) -> Option<String> {

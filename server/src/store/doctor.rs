@@ -13,12 +13,13 @@ use understudy_contract::{Exchange, Model};
 
 use super::migrations::{VERSION, migrate, schema_at, schema_of};
 use super::open::{self, Found, OpenError, beside, create, lock};
-use super::rows;
+use super::{recorded, rows};
 use crate::outbox;
 use crate::shadow::Record;
 
 /// Tables and the columns that name a row.
-const TABLES: [&str; 8] = ["setting", "model", "journal", "traffic", "outbox", "fidelity", "twin_state", "watchdog"];
+const TABLES: [&str; 9] =
+    ["setting", "model", "journal", "traffic", "recorded", "outbox", "fidelity", "twin_state", "watchdog"];
 /// Beside a repaired file: the file as it was.
 pub const BEFORE: &str = ".before";
 
@@ -122,10 +123,11 @@ fn look(connection: &Connection) -> Vec<Ailment> {
 }
 
 /// Tables whose rows are read one by one: the table, the column that names a row, and what a row is.
-const CHECKED: [(&str, &str, &str); 7] = [
+const CHECKED: [(&str, &str, &str); 8] = [
     ("setting", "key", "the settings"),
     ("model", "id", "the summaries"),
     ("journal", "id", "the exchanges that the twin is computed from"),
+    ("recorded", "id", "the blocks of recorded exchanges"),
     ("outbox", "id", "the entries of the outbox"),
     ("fidelity", "endpoint", "the scores of the twin"),
     ("twin_state", "name", "the states of the twin"),
@@ -164,6 +166,7 @@ fn is_sound(table: &str, cells: &[Value]) -> bool {
         "setting" => rows::is_setting(text(0), text(1)),
         "model" => blake3::hash(blob(1)).as_bytes() == blob(2) && Model::decode(blob(1)).is_ok(),
         "journal" => rmp_serde::from_slice::<Exchange>(blob(1)).is_ok(),
+        "recorded" => recorded::is_sound(blob(3)),
         "outbox" => serde_json::from_str::<outbox::Entry>(text(1)).is_ok(),
         "fidelity" => serde_json::from_str::<Record>(text(1)).is_ok(),
         "twin_state" => !blob(2).is_empty(),

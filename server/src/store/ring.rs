@@ -5,14 +5,14 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, params};
 use understudy_types::TrafficRow;
 
-use super::{StoreError, rows};
+use super::{StoreError, recorded, rows};
 use crate::twin::now_ms;
 
 /// Recorded traffic that a project keeps, the newest of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
     pub age: Duration,
-    /// Of the rows, as they are counted here.
+    /// Of the rows, as they are counted here, and of the exchanges with their bodies, compressed.
     pub bytes: u64,
 }
 
@@ -45,22 +45,32 @@ impl Ring {
         Self { keep, bytes: None }
     }
 
-    /// After these rows came: what is too old or too much goes, the oldest first.
-    pub(super) fn trim(&mut self, connection: &mut Connection, added: &[TrafficRow]) -> Result<(), StoreError> {
+    /// After these rows came, and blocks of exchanges grew by so much: what is too old or too much goes, the oldest first. The last
+    /// exchange that went, if any did.
+    pub(super) fn trim(
+        &mut self,
+        connection: &mut Connection,
+        added: &[TrafficRow],
+        grown: i64,
+    ) -> Result<Option<i64>, StoreError> {
         let bytes = match self.bytes {
-            Some(bytes) => bytes + added.iter().map(size).sum::<u64>(),
-            None => connection
-                .query_row(&format!("SELECT coalesce(sum({SIZE}), 0) FROM traffic"), [], |row| row.get::<_, i64>(0))?
-                as u64,
+            Some(bytes) => (bytes + added.iter().map(size).sum::<u64>()).saturating_add_signed(grown),
+            None => total(connection)?,
         };
         self.bytes = Some(bytes);
         let horizon = now_ms().saturating_sub(u64::try_from(self.keep.age.as_millis()).unwrap_or(u64::MAX));
-        while self.step(connection, horizon)? == STEP {}
-        Ok(())
+        let mut gone = None;
+        loop {
+            let (count, last) = self.step(connection, horizon)?;
+            gone = last.or(gone);
+            if count < STEP {
+                return Ok(gone);
+            }
+        }
     }
 
-    /// How many rows went.
-    fn step(&mut self, connection: &mut Connection, horizon_ms: u64) -> Result<usize, StoreError> {
+    /// How many rows went, and the last of them.
+    fn step(&mut self, connection: &mut Connection, horizon_ms: u64) -> Result<(usize, Option<i64>), StoreError> {
         let (mut bytes, mut gone, mut last) = (self.bytes.unwrap_or_default(), 0, None);
         {
             let sql = format!("SELECT id, at_ms, {SIZE} FROM traffic ORDER BY id LIMIT {STEP}");
@@ -75,11 +85,20 @@ impl Ring {
             }
         }
         if let Some(last) = last {
-            connection.prepare_cached("DELETE FROM traffic WHERE id <= ?")?.execute([last])?;
+            let transaction = connection.transaction()?;
+            transaction.prepare_cached("DELETE FROM traffic WHERE id <= ?")?.execute([last])?;
+            bytes = bytes.saturating_sub(recorded::forget(&transaction, last)?);
+            transaction.commit()?;
         }
         self.bytes = Some(bytes);
-        Ok(gone)
+        Ok((gone, last))
     }
+}
+
+fn total(connection: &Connection) -> rusqlite::Result<u64> {
+    let sum = format!("SELECT coalesce(sum({SIZE}), 0) FROM traffic");
+    let rows: i64 = connection.query_row(&sum, [], |row| row.get(0))?;
+    Ok(rows as u64 + recorded::size(connection)?)
 }
 
 fn size(row: &TrafficRow) -> u64 {

@@ -11,6 +11,7 @@ use understudy_types::{Mode, Source, TrafficRow};
 use crate::outbox;
 use crate::shadow::Record;
 
+use super::recorded::Recorder;
 use super::{Batch, OpenError, Project, StoreError, TRAFFIC_ROWS};
 
 pub(super) fn load(connection: &mut Connection) -> Result<Project, OpenError> {
@@ -178,7 +179,8 @@ pub(super) fn save_watchdog(connection: &Connection, bytes: &[u8]) -> Result<(),
     Ok(())
 }
 
-pub(super) fn save(connection: &mut Connection, batch: &Batch) -> Result<(), StoreError> {
+/// By how many bytes the blocks of recorded exchanges grew.
+pub(super) fn save(connection: &mut Connection, batch: &Batch, recorder: &mut Recorder) -> Result<i64, StoreError> {
     let transaction = connection.transaction()?;
     if let Some(bytes) = &batch.model {
         let mut insert =
@@ -190,7 +192,14 @@ pub(super) fn save(connection: &mut Connection, batch: &Batch) -> Result<(), Sto
     }
     save_journal(&transaction, batch)?;
     save_traffic(&transaction, &batch.traffic)?;
-    Ok(transaction.commit()?)
+    let grown = recorder.write(&transaction, &batch.recorded);
+    if grown.is_err() {
+        // What of it is in the file is not known.
+        *recorder = Recorder::default();
+    }
+    let grown = grown?;
+    transaction.commit()?;
+    Ok(grown)
 }
 
 fn save_journal(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {

@@ -1,7 +1,9 @@
 //! One exchange: what was sent, what came back, how long it took and why this one answered.
 
 use leptos::prelude::*;
-use understudy_types::{ExchangeDetail, Explained, MessageDetail, MessageKind, Side, StreamMessage, TrafficRow};
+use understudy_types::{
+    ErrorDetail, ExchangeDetail, Explained, MessageDetail, MessageKind, Side, StreamMessage, TrafficRow,
+};
 
 use crate::address::encode;
 use crate::components::json::Why;
@@ -12,11 +14,17 @@ use crate::{curl, format};
 /// 101: what follows is no HTTP any more.
 const SWITCHING: u16 = 101;
 
-pub(crate) fn draw(desk: &Desk, id: u64) -> Drawn {
-    let Some(exchange) = desk.backend.exchange(id) else {
-        return Drawn::missing(
-            view! { <p>"No exchange has this number, or it is no longer remembered."</p> }.into_any(),
-        );
+pub(crate) async fn draw(desk: &Desk, id: u64) -> Drawn {
+    let exchange = match desk.backend.exchange(id).await {
+        Ok(Some(exchange)) => exchange,
+        Ok(None) => {
+            return Drawn::missing(
+                view! { <p>"No exchange has this number, or it is no longer remembered."</p> }.into_any(),
+            );
+        }
+        Err(ErrorDetail { message, .. }) => {
+            return Drawn::missing(view! { <p class="failure" role="alert">{message}</p> }.into_any());
+        }
     };
     let title = exchange.row.as_ref().map(|row| format!("{} {}", row.method, row.target)).unwrap_or_default();
     Drawn::new(title, view! { <Detail exchange desk=desk.clone()/> }.into_any())
@@ -34,7 +42,7 @@ fn Detail(exchange: ExchangeDetail, desk: Desk) -> impl IntoView {
         {row.map(|row| view! { <Head row endpoint latency_us now_ms=desk.now_ms/> })}
         {actions}
         {(!messages.is_empty()).then(|| view! { <Messages messages skipped=skipped_messages/> })}
-        {(!is_kept).then(|| view! { <p class="body-note">"Fields and bodies of this exchange are no longer remembered: only the newest ones are."</p> })}
+        {(!is_kept).then(|| view! { <p class="body-note">"Fields and bodies of this exchange are no longer remembered."</p> })}
         {response.map(|message| view! { <Message title="Response" message why=why.clone()/> })}
         {request.map(|message| view! { <Message title="Request" message why=Why::new()/> })}
     }
