@@ -13,7 +13,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +33,6 @@ use self::socket::Socket;
 use self::stream::{Stream, Switch};
 pub use self::workers::Workers;
 use crate::config::ListenLimits;
-use crate::handles::Handles;
 use crate::projects::Projects;
 use crate::proxy;
 use crate::proxy::body::Body;
@@ -157,15 +156,18 @@ async fn serve(socket: TcpStream, address: SocketAddr, (site, lane): (Site, usiz
     let peer = Arc::new(Peer::new(address.ip(), site.tls.is_some()));
     let socket = Socket::new(socket, Arc::clone(&peer));
     let timeout = site.projects.config().limits.head_timeout;
-    match &site.tls {
+    match site.tls.clone() {
         None => speak(socket, peer, (site, lane), stop).await,
+        // In a box, for a future is as large as the largest of its ways, and most connections go the other one.
         Some(config) => {
-            let accepting = TlsAcceptor::from(Arc::clone(config)).accept(socket);
-            match at_first(accepting, timeout, stop.clone()).await {
-                Some(Ok(stream)) => speak(stream, peer, (site, lane), stop).await,
-                Some(Err(error)) => tracing::debug!(%error, "shake hands with a client"),
-                None => {}
-            }
+            Box::pin(async move {
+                match at_first(TlsAcceptor::from(config).accept(socket), timeout, stop.clone()).await {
+                    Some(Ok(stream)) => speak(stream, peer, (site, lane), stop).await,
+                    Some(Err(error)) => tracing::debug!(%error, "shake hands with a client"),
+                    None => {}
+                }
+            })
+            .await;
         }
     }
 }
@@ -194,12 +196,13 @@ where
     let service = service(site, lane, peer, stream.switch());
     let io = TokioIo::new(stream);
     // A client that breaks off is not news.
+    // In boxes, for a value that is handed on from one future to the next has a place in each of them.
     let ended = if is_http2 {
-        let connection = http2_server(&limits).serve_connection(io, service);
-        until_stopped(connection, |connection| connection.graceful_shutdown(), limits.connection_age, stop).await
+        let connection = Box::pin(http2_server(&limits).serve_connection(io, service));
+        until_stopped(connection, http2::Connection::graceful_shutdown, limits.connection_age, stop).await
     } else {
-        let connection = http1_server(&limits).serve_connection(io, service).with_upgrades();
-        until_stopped(connection, |connection| connection.graceful_shutdown(), limits.connection_age, stop).await
+        let connection = Box::pin(http1_server(&limits).serve_connection(io, service).with_upgrades());
+        until_stopped(connection, http1::UpgradeableConnection::graceful_shutdown, limits.connection_age, stop).await
     };
     if let Err(error) = ended {
         tracing::trace!(%error, "connection ended");
@@ -230,15 +233,14 @@ fn http2_server(limits: &ListenLimits) -> http2::Builder<TokioExecutor> {
 
 /// Runs a connection; when it is old or the server ends, it is asked to end after what it is doing.
 async fn until_stopped<C, E>(
-    connection: C,
-    ask_to_end: impl FnOnce(std::pin::Pin<&mut C>),
+    mut connection: Pin<Box<C>>,
+    ask_to_end: impl FnOnce(Pin<&mut C>),
     age: Duration,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), E>
 where
     C: Future<Output = Result<(), E>>,
 {
-    let mut connection = pin!(connection);
     let ending = async {
         let _ = stop.wait_for(|stop| *stop).await;
         tokio::time::sleep(LAST_WORD).await;
@@ -271,19 +273,16 @@ fn service(
             Role::Api => false,
             Role::Control => true,
         };
-        let whose = if is_ours {
-            Whose::Ours(site.control.clone(), site.main.clone())
+        let switch = req.headers().contains_key(header::UPGRADE).then(|| switch.clone());
+        let answering = if is_ours {
+            let (control, main) = (site.control.clone(), site.main.clone());
+            Box::pin(async move { control_response(control, &main, req).await })
         } else {
             // The head has arrived: the exchange belongs to the project that is active now.
-            Whose::TheApis(site.projects.current())
+            proxy::handle(site.projects.current(), lane, Arc::clone(&peer), req)
         };
-        let peer = Arc::clone(&peer);
-        let switch = req.headers().contains_key(header::UPGRADE).then(|| switch.clone());
         async move {
-            let response = match whose {
-                Whose::Ours(control, main) => control_response(control, &main, req).await,
-                Whose::TheApis(handles) => proxy::handle(handles, lane, peer, req).await,
-            };
+            let response = answering.await;
             if let Some(switch) = switch {
                 switch.decide(response.status() == StatusCode::SWITCHING_PROTOCOLS);
             }
@@ -291,12 +290,6 @@ fn service(
             if response.extensions().get::<Cut>().is_some() { Err(Cut) } else { Ok(response) }
         }
     })
-}
-
-/// Who is to answer a request.
-enum Whose {
-    Ours(axum::Router, tokio::runtime::Handle),
-    TheApis(Arc<Handles>),
 }
 
 /// `/admin…`, and `/` when a browser navigates to it; everything else belongs to the API.

@@ -19,7 +19,8 @@ pub mod tunnel;
 mod twin;
 pub mod upstream;
 
-use std::future::Future;
+use std::future::{self, Future};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -49,19 +50,23 @@ use crate::handles::Handles;
 /// `x-understudy-reason` of what upstream answered.
 const FORWARDED: &str = "upstream answered";
 
+/// What a request is answered while it is under way: in a box as large as the way that it takes. A connection keeps room for it as
+/// long as it lasts, and nothing is asked most of that time.
+pub type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
 /// Answers one request of the API. `lane` is the number of the thread, which has connections to upstream of its own.
-pub async fn handle(handles: Arc<Handles>, lane: usize, peer: Arc<Peer>, req: Request<Incoming>) -> Response<Body> {
+pub fn handle(handles: Arc<Handles>, lane: usize, peer: Arc<Peer>, req: Request<Incoming>) -> Answering {
     // 1. What came, and when.
     let (exchange, hop) = match begin(&handles, lane, &peer, req) {
         Ok(begun) => begun,
-        Err(refusal) => return refusal.response(),
+        Err(refusal) => return Box::pin(future::ready(refusal.response())),
     };
 
     // 2. It may fail on purpose.
     if handles.chaos.is_on() {
-        return Box::pin(chaos::handle(handles, peer, exchange, hop)).await;
+        return Box::pin(chaos::handle(handles, peer, exchange, hop));
     }
-    go_on(handles, peer, exchange, hop).await
+    Box::pin(go_on(handles, peer, exchange, hop))
 }
 
 /// Answers what was not made to fail.
