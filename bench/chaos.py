@@ -140,7 +140,6 @@ def waiting(server):
 
 
 def pair(stack, upstream, folder, baseline, rounds, seconds):
-    """CPU per request of the traffic's threads and of the whole process, in turns."""
     ours = stack.enter_context(kit.Understudy(upstream, folder, name="after"))
     os.environ["UNDERSTUDY_BIN"], kept = baseline, os.environ.get("UNDERSTUDY_BIN")
     try:
@@ -149,17 +148,7 @@ def pair(stack, upstream, folder, baseline, rounds, seconds):
         os.environ.pop("UNDERSTUDY_BIN")
         if kept:
             os.environ["UNDERSTUDY_BIN"] = kept
-    rows = {"before": [], "after": []}
-    for server in (before, ours):
-        kit.wrk(server, 1, PAIR_CONNECTIONS)
-    for turn in range(rounds):
-        for server in (before, ours) if turn % 2 else (ours, before):
-            meter = kit.Meter(server)
-            done = kit.wrk(server, seconds, PAIR_CONNECTIONS)
-            spent = meter.read()
-            traffic = sum(us for name, us in spent.items() if name.startswith(("tokio", "understudy-net")))
-            rows[server.name].append({"traffic_cpu_us": traffic / done["requests"], "cpu_us": sum(spent.values()) / done["requests"]})
-    return rows
+    return kit.in_turns(before, ours, rounds, seconds, PAIR_CONNECTIONS)
 
 
 def figures(result):

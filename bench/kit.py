@@ -18,6 +18,8 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 RELEASE = TARGET / "release"
 HOST = "127.0.0.1"
 START_PATIENCE_S = 60
+# Threads of Understudy that serve requests; the others learn and store.
+TRAFFIC_THREADS = ("tokio", "understudy-net")
 
 
 class Failed(Exception):
@@ -235,6 +237,21 @@ def load(server, command, allow_failed=True):
     if not allow_failed and result["failed"]:
         raise Failed(f"{server.name} failed {result['failed']} of {result['requests']} requests")
     return result
+
+
+def in_turns(first, second, rounds, seconds, connections):
+    """CPU per request of the traffic's threads and of the whole process, each server first in every other round."""
+    rows = {server.name: [] for server in (first, second)}
+    for server in (first, second):
+        wrk(server, 1, connections)
+    for turn in range(rounds):
+        for server in (first, second) if turn % 2 else (second, first):
+            meter = Meter(server)
+            done = wrk(server, seconds, connections)
+            spent = meter.read()
+            traffic = sum(us for name, us in spent.items() if name.startswith(TRAFFIC_THREADS))
+            rows[server.name].append({"traffic_cpu_us": traffic / done["requests"], "cpu_us": sum(spent.values()) / done["requests"]})
+    return rows
 
 
 def best(rows, key):

@@ -8,8 +8,6 @@ import kit
 CONNECTIONS = 64
 # The learner keeps up with this, so that nothing is shed.
 LEARNED_RATE = 2000
-# Threads that serve requests; the others learn and store.
-TRAFFIC_THREADS = ("tokio", "understudy-net")
 
 
 def measure(folder, rounds, seconds):
@@ -42,7 +40,7 @@ def saturate(server, seconds):
     row = {"cpu_us": sum(spent.values()) / result["requests"], "rate": result["requests"] / result["seconds"]}
     if before:
         after = server.learner()
-        traffic = sum(us for name, us in spent.items() if name.startswith(TRAFFIC_THREADS))
+        traffic = sum(us for name, us in spent.items() if name.startswith(kit.TRAFFIC_THREADS))
         row["traffic_cpu_us"] = traffic / result["requests"]
         row["shed"] = (after["shed"] - before["shed"]) / result["requests"]
         row["threads"] = {name: round(us / result["requests"], 2) for name, us in spent.items() if us > 1000}

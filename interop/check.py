@@ -241,8 +241,23 @@ class Check:
                 raise kit.Failed(f"learned {sorted(known)}, expected {sorted(wanted)}")
         return f"{imported['exchanges']} exchanges of Chromium, {len(known)} endpoints"
 
+    def javascript(self):
+        """The plugin in JavaScript, built as its README says and asked by the program."""
+        needs(NODE / "@bytecodealliance/componentize-js")
+        sources = self.folder / "plugins"
+        shutil.copytree(HERE.parent / "plugins/wit", sources / "wit")
+        example = shutil.copytree(HERE.parent / "plugins/examples/shops-js", sources / "examples/shops-js",
+                                  ignore=shutil.ignore_patterns("node_modules", "*.wasm"))
+        (example / "node_modules").symlink_to(NODE)
+        run(["node", "build.js"], example)
+        plugin = example / "shops-js.wasm"
+        told = run([os.environ["UNDERSTUDY_BIN"], "plugin", "test", plugin, "--sample", "GET /shops/north/items", "--sample", "GET /items/7"], example)
+        if '"/shops/{shop}/items"' not in told:
+            raise kit.Failed(f"its answer is {told!r}")
+        return f"{plugin.stat().st_size >> 20} MiB, {' '.join(told.split())}"
 
-ALL = ["wiremock", "mockoon", "msw", "typescript", "k6", "postman", "prism", "schemathesis", "browser"]
+
+ALL = ["wiremock", "mockoon", "msw", "typescript", "k6", "postman", "prism", "schemathesis", "browser", "javascript"]
 
 
 def main():

@@ -4,6 +4,7 @@
 # BENCH_SPECS and BENCH_N choose less of learnbench.
 set -uo pipefail
 . "$(dirname "$0")/env.sh"
+. "$(dirname "$0")/builds.sh"
 cd "$ROOT" || exit 1
 
 out=target/bench
@@ -25,7 +26,7 @@ bench_twin() {
 }
 
 bench_data_plane() {
-    cargo build --locked --release --package understudy-bench && python3 bench/run.py --out "$out/data-plane.json"
+    build_plugins && cargo build --locked --release --package understudy-bench && python3 bench/run.py --out "$out/data-plane.json"
 }
 
 cargo leptos build --release || exit 1

@@ -167,13 +167,17 @@ TYPESCRIPT_VERSION=7.0.2
 NEWMAN_VERSION=6.2.2
 K6_TYPES_VERSION=2.3.0
 NODE_TYPES_VERSION=20.19.43
-TAKERS="$MSW_VERSION $TYPESCRIPT_VERSION $NEWMAN_VERSION $K6_TYPES_VERSION $NODE_TYPES_VERSION"
+COMPONENTIZE_VERSION=0.23.0
+# It is used by componentize-js without being among its dependencies.
+PREVIEW2_VERSION=0.25.0
+TAKERS="$MSW_VERSION $TYPESCRIPT_VERSION $NEWMAN_VERSION $K6_TYPES_VERSION $NODE_TYPES_VERSION $COMPONENTIZE_VERSION $PREVIEW2_VERSION"
 have_takers() { [ "$(cat "$TOOLS/interop/versions")" = "$TAKERS" ]; }
 get_takers() {
     mkdir -p "$TOOLS/interop" &&
         npm install --prefix "$TOOLS/interop" --ignore-scripts --no-audit --no-fund --no-save "msw@$MSW_VERSION" \
             "typescript@$TYPESCRIPT_VERSION" "newman@$NEWMAN_VERSION" "@types/k6@$K6_TYPES_VERSION" \
-            "@types/node@$NODE_TYPES_VERSION" && echo "$TAKERS" >"$TOOLS/interop/versions"
+            "@types/node@$NODE_TYPES_VERSION" "@bytecodealliance/componentize-js@$COMPONENTIZE_VERSION" \
+            "@bytecodealliance/preview2-shim@$PREVIEW2_VERSION" && echo "$TAKERS" >"$TOOLS/interop/versions"
 }
 
 SCHEMATHESIS_VERSION=4.32.5
@@ -252,7 +256,7 @@ interop)
     # Each on its own: what cannot be had here is skipped later, and the rest is checked.
     (step node "Node.js" "about a minute" "The checks that need it are skipped.")
     (step peers "Mockoon, Prism, WireMock" "about a minute" "The checks that need them are skipped.")
-    (step takers "MSW, TypeScript, Newman" "some seconds" "The checks that need them are skipped.")
+    (step takers "MSW, TypeScript, Newman, …" "some seconds" "The checks that need them are skipped.")
     (step schemathesis "Schemathesis" "some seconds" "The check that needs it is skipped.")
     (browser_steps)
     exit 0

@@ -5,13 +5,14 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 use support::{Server, TestBody, Upstream, header, until};
 
-/// The examples as they are built for the host's tests, in the same folder.
+/// The examples as they are built for the host's tests, in the same folder; `endless` is one of the SDK.
 fn example(name: &str) -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     let workspace = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
@@ -19,13 +20,19 @@ fn example(name: &str) -> PathBuf {
     BUILT.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--profile", "plugin", "--target", "wasm32-unknown-unknown", "--target-dir"]);
-        cargo.arg(&target).current_dir(workspace);
-        for name in ["tenant-prefix", "payment-data", "friday-checkout", "national-id", "graphql-stand-in"] {
+        cargo.arg(&target).args(["--lib", "--examples"]).current_dir(workspace);
+        let names = ["tenant-prefix", "payment-data", "friday-checkout", "national-id", "graphql-stand-in"];
+        for name in names.into_iter().chain(["understudy-plugin-sdk"]) {
             cargo.args(["-p", name]);
         }
         assert!(cargo.status().unwrap().success());
     });
-    target.join(format!("wasm32-unknown-unknown/plugin/{}.wasm", name.replace('-', "_")))
+    let built = target.join("wasm32-unknown-unknown/plugin");
+    if name == "endless" {
+        built.join("examples/endless.wasm")
+    } else {
+        built.join(format!("{}.wasm", name.replace('-', "_")))
+    }
 }
 
 async fn api(request: Request<Incoming>) -> Response<TestBody> {
@@ -97,6 +104,27 @@ async fn a_redactor_keeps_numbers_out_and_equal_ones_equal() {
     let number = known["ssn"].as_str().unwrap();
     assert!(number != "01010750160" && number.len() == 11 && number.bytes().all(|b| b.is_ascii_digit()), "{number}");
     assert_eq!(server.get_json("/people/2").await["ssn"], known["ssn"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redactor_is_asked_once_about_a_message_without_a_find() {
+    let (_upstream, server) = start(&["national-id"], |_| {}).await;
+    for _ in 0..5 {
+        server.get("/items/1").await;
+    }
+    server.learned(5).await;
+    // Its path; the body holds neither strings nor numbers.
+    assert_eq!(server.get_json("/admin/plugins").await[0]["calls"], 1);
+    for id in 1..=2 {
+        server.get(&format!("/people/{id}")).await;
+        server.get(&format!("/people/{id}")).await;
+    }
+    server.learned(9).await;
+    // Twice a path; and each time a body with a number, and the token for it, which must not be found in turn.
+    let calls = server.get_json("/admin/plugins").await[0]["calls"].as_u64().unwrap();
+    assert!(calls >= 1 + 2 + 4 * 2, "{calls}");
+    let rows = server.get_json("/admin/traffic").await;
+    assert!(!rows.to_string().contains("01010750160"), "{rows}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -206,4 +234,47 @@ async fn plugins_are_listed_switched_and_reloaded() {
     let server = Server::start_in(dir, config).await;
     assert_eq!(server.get_json("/admin/plugins").await[1]["state"], "disabled", "it outlives a restart");
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_that_never_ends_fails_no_request_and_is_switched_off() {
+    let (_upstream, server) = start(&["endless"], |_| {}).await;
+    for n in 0..50 {
+        let answer = server.get(&format!("/items/{}", n % 10)).await;
+        assert_eq!((answer.status().as_u16(), header(&answer, "x-understudy-source")), (200, "upstream"));
+    }
+    let row = &server.get_json("/admin/plugins").await[0];
+    // Ten in a row, or a few more: what it says about its concerns is no failure and makes up for a little.
+    assert_eq!(row["state"], "switched-off");
+    assert!((10..=12).contains(&row["traps"].as_u64().unwrap()), "{row}");
+    assert!(row["reason"].as_str().unwrap().contains("it ran longer than its 10 ms"), "{row}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reloads_fail_no_request() {
+    let reloads: u32 = std::env::var("RELOADS").map_or(100, |text| text.parse().unwrap());
+    let (_upstream, server) = start(&["graphql-stand-in"], |_| {}).await;
+    let file = server.dir.path().join("plugins/graphql-stand-in.wasm");
+    let first = std::fs::read(&file).unwrap();
+    // A custom section more: other bytes, the same plugin.
+    let second = [first.as_slice(), &[0, 2, 1, b'x']].concat();
+    let (done, calls) = (AtomicBool::new(false), AtomicU64::new(0));
+    let ask = async || {
+        while !done.load(Relaxed) {
+            let request = server.client.post(server.url("/graphql")).json(&json!({ "query": "{ __typename }" }));
+            let answer = request.send().await.unwrap();
+            assert_eq!((answer.status().as_u16(), header(&answer, "x-understudy-source")), (200, "twin"));
+            calls.fetch_add(1, Relaxed);
+        }
+    };
+    let reload = async || {
+        for n in 0..reloads {
+            std::fs::write(&file, if n % 2 == 0 { &second } else { &first }).unwrap();
+            server.app.handles().reload_plugins().await;
+        }
+        done.store(true, Relaxed);
+    };
+    tokio::join!(ask(), ask(), reload());
+    assert_eq!(server.get_json("/admin/plugins").await[0]["traps"], 0);
+    println!("{reloads} reloads, {} requests, none failed", calls.load(Relaxed));
 }

@@ -1,19 +1,21 @@
 //! What plugins cost: the fastest of some rounds, for a busy machine only ever adds time. Files named as arguments are loaded
 //! without and with the cache of compiled plugins.
 
-use std::fmt::Write;
 use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use understudy_plugin_host::chaos_policy::Request;
 use understudy_plugin_host::{Limits, Options};
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
+use wit_component::ComponentEncoder;
 
 #[path = "../tests/plugins/support.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod support;
 
-use support::{Folder, chaos, guest, guest_with, tenant_prefix};
+use support::{Folder, big, chaos, guest, guest_with, tenant_prefix};
 
 /// Many and short, so that some of them are not interrupted.
 const ROUNDS: u32 = 200;
@@ -29,6 +31,9 @@ fn main() {
     let silent = guest("", "(i32.const 16)");
 
     println!("{} KB: a plugin's file", tenant.len() / 1000);
+    bare("bare wasmtime, empty call", &silent, &[]);
+    bare("bare wasmtime, 1 KB in and out", &echo(), &["x".repeat(1000)]);
+    bare("bare wasmtime, tenant-prefix, opinion", &tenant, &["t", "acme", "users", "42", "posts"].map(str::to_owned));
     calls("empty call (a path without segments, no opinion)", 500, &silent, &[]);
     calls("a path of 5 segments, no opinion", 500, &silent, &["api", "v1", "users", "42", "posts"]);
     calls("tenant-prefix, no opinion", 500, &tenant, &["api", "v1", "users", "42", "posts"]);
@@ -37,7 +42,7 @@ fn main() {
     calls("1 KB in and out", 500, &echo(), &[&"x".repeat(1000)]);
     instances();
     on_the_way();
-    loading("1 MB plugin", &big());
+    loading("1 MB plugin", &big(FUNCTIONS));
     reloads();
 }
 
@@ -48,18 +53,42 @@ fn echo() -> Vec<u8> {
     guest("", body)
 }
 
-/// Functions that the compiler has to work on, about 200 bytes each.
-fn big() -> Vec<u8> {
-    let mut items = String::new();
-    for n in 0..FUNCTIONS {
-        let _ = write!(items, "(func $f{n} (param i64) (result i64) (local.get 0)");
-        for step in 0..22 {
-            let constant = (u64::from(n) << 20 | step) * 0x9e37_79b9;
-            let _ = write!(items, "(i64.const {}) i64.xor (i64.const {step}) i64.rotl", constant >> 2);
-        }
-        items.push(')');
-    }
-    guest(&items, "(i32.const 16)")
+/// The control: the same call of one instance with nothing around it, neither deadline nor bounds nor counts.
+fn bare(what: &str, plugin: &[u8], segments: &[String]) {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.max_memory_size(16 << 20);
+    let pooling = InstanceAllocationStrategy::Pooling(pool);
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .allocation_strategy(pooling)
+        .memory_reservation(16 << 20)
+        .memory_guard_size(64 << 10);
+    let engine = Engine::new(&config).expect("an engine");
+    let component =
+        ComponentEncoder::default().module(plugin).and_then(|mut encoder| encoder.encode()).expect("a component");
+    let component = Component::new(&engine, component).expect("it compiles");
+    let mut linker = Linker::<()>::new(&engine);
+    linker.define_unknown_imports_as_traps(&component).expect("imports");
+    linker.allow_shadowing(true);
+    let mut host = linker.instance("understudy:plugin/host@0.1.0").expect("an interface");
+    host.func_wrap("config", |_, (_,): (String,)| Ok((None::<String>,))).expect("a function");
+    let component = linker.instantiate_pre(&component).expect("its imports");
+    report(&format!("{what}: new store and instance"), 50, || {
+        let mut store = Store::new(&engine, ());
+        store.set_epoch_deadline(u64::MAX / 2);
+        black_box(component.instantiate(&mut store).expect("an instance"));
+    });
+    let mut store = Store::new(&engine, ());
+    store.set_epoch_deadline(u64::MAX / 2);
+    let instance = component.instantiate(&mut store).expect("an instance");
+    let hook = instance.get_export_index(&mut store, None, "understudy:plugin/normalizer@0.1.0").expect("the hook");
+    let normalize = instance.get_export_index(&mut store, Some(&hook), "normalize").expect("its function");
+    let normalize = instance.get_typed_func::<(&str, &[String]), (Option<Vec<String>>,)>(&mut store, normalize);
+    let normalize = normalize.expect("its type");
+    report(what, 500, || {
+        black_box(normalize.call(&mut store, ("GET", black_box(segments))).expect("an answer"));
+    });
 }
 
 fn calls(what: &str, times: u32, plugin: &[u8], segments: &[&str]) {
@@ -69,15 +98,19 @@ fn calls(what: &str, times: u32, plugin: &[u8], segments: &[&str]) {
     });
 }
 
-/// A call that traps takes its instance along, so the next one needs a new one.
+/// A call that fails takes its instance along, so the next one needs a new one. A trap comes by a signal of the system, which
+/// costs more than the instance.
 fn instances() {
     let limits = Limits { failures_in_a_row: u32::MAX, ..Limits::default() };
     let options = Options { limits, ..Options::default() };
-    let folder = Folder::with(&[("a.wasm", &guest("", "unreachable"))], &options);
-    let set = folder.host.current();
-    report("call that traps, with its new instance", 50, || {
-        black_box(set.normalize("GET", &[]));
-    });
+    let nonsense = "(i32.store8 (i32.const 64) (i32.const 7)) (i32.const 64)";
+    for (what, body) in [("call that answers nonsense", nonsense), ("call that traps", "unreachable")] {
+        let folder = Folder::with(&[("a.wasm", &guest("", body))], &options);
+        let set = folder.host.current();
+        report(&format!("{what}, with its new instance"), 50, || {
+            black_box(set.normalize("GET", &[]));
+        });
+    }
 }
 
 /// What a request pays for plugins that are or are not concerned.

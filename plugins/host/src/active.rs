@@ -201,16 +201,16 @@ impl Active {
         if self.is_switched_off() {
             return None;
         }
-        let began = Instant::now();
+        let began = self.tally.begin();
         match self.run(hook, ask) {
             Ok(answer) => {
-                self.tally.succeeded(began.elapsed());
+                self.tally.succeeded(began);
                 Some(answer)
             }
             Err(error) => {
                 let (plugin, version) = (&self.about.name, self.about.version());
                 tracing::warn!(plugin, version, hook = hook.as_str(), error, "plugin call failed");
-                self.tally.failed(began.elapsed(), error);
+                self.tally.failed(began, error);
                 if self.is_switched_off() {
                     tracing::error!(plugin, version, "plugin switched off: too many of its calls failed");
                 }

@@ -1,6 +1,6 @@
 //! What a plugin said about which requests concern it, so that it costs nothing where none does.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Which functions are to be called for a request.
@@ -34,7 +34,11 @@ pub(crate) struct Asker(RandomState);
 
 impl Asker {
     pub(crate) fn question(&self, method: &str, path: &str) -> Question {
-        Question(self.0.hash_one((method, path)))
+        self.ask(&(method, path))
+    }
+
+    pub(crate) fn ask(&self, what: &impl Hash) -> Question {
+        Question(self.0.hash_one(what))
     }
 }
 

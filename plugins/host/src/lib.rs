@@ -43,7 +43,7 @@ pub use hooks::Hook;
 pub use interest::Interest;
 pub use limits::Limits;
 pub use report::{PluginReport, PluginState};
-pub use set::{PluginSet, RedactorFailed, Said};
+pub use set::{Asked, PluginSet, RedactorFailed, Said};
 pub use watch::Watch;
 
 /// Questions to a `generator`.

@@ -1,6 +1,7 @@
 //! The plugins that are in force at one moment.
 
 use std::collections::BTreeSet;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::active::Active;
@@ -9,7 +10,7 @@ use crate::bindings::drift_policy::{Finding, Verdict};
 use crate::bindings::generator::Field;
 use crate::bindings::redactor::Message;
 use crate::bindings::responder::{Request, Response};
-use crate::interest::{Asker, Interest};
+use crate::interest::{Asker, Interest, Interests, Question};
 use crate::plugin::Plugin;
 use crate::{Hook, PluginReport, template};
 
@@ -20,6 +21,27 @@ pub struct PluginSet {
     /// The enabled ones, by the place of a hook in [`Hook::ALL`].
     by_hook: Vec<Vec<Arc<Active>>>,
     asker: Asker,
+    /// Messages in which no redactor found anything.
+    clean: Interests,
+}
+
+/// A message that redactors may have been asked about before.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    clean: &'a Interests,
+    question: Question,
+}
+
+impl Asked<'_> {
+    /// Whether nothing was found in the same message: redactors are not asked twice.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.clean.get(self.question).is_some()
+    }
+
+    pub fn found_nothing(&self) {
+        self.clean.put(self.question, Interest::default());
+    }
 }
 
 /// What a plugin said, and which one.
@@ -47,7 +69,7 @@ impl PluginSet {
             enabled().filter_map(|plugin| plugin.active.clone()).filter(|active| active.has(*hook)).collect()
         };
         let by_hook = Hook::ALL.iter().map(having).collect();
-        Self { plugins, disabled, by_hook, asker: Asker::default() }
+        Self { plugins, disabled, by_hook, asker: Asker::default(), clean: Interests::new() }
     }
 
     pub(crate) fn disabled(&self) -> &BTreeSet<String> {
@@ -146,6 +168,12 @@ impl PluginSet {
             }
         }
         amended
+    }
+
+    /// A message by whatever tells it from others: all that redactors see of it.
+    #[must_use]
+    pub fn message(&self, what: &impl Hash) -> Asked<'_> {
+        Asked { clean: &self.clean, question: self.asker.ask(what) }
     }
 
     /// The indices of the texts that some redactor found, in order.

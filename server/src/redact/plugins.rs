@@ -1,6 +1,7 @@
 //! What plugins find in a message, and what it is replaced by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
 use bytes::Bytes;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -37,19 +38,24 @@ impl Look<'_> {
             .flat_map(|query| query.split('&'))
             .map(|pair| pair.split_once('=').map_or((pair, None), |(name, value)| (name, Some(value))))
             .collect();
-        let mut texts: Vec<Text> = segments.iter().map(|segment| text("path", "", &decoded(segment))).collect();
-        texts.extend(pairs.iter().map(|(name, value)| text("query", &decoded(name), &decoded(value.unwrap_or("")))));
-        let tokens = self.tokens(&texts)?;
-        if tokens.is_empty() {
+        let asked = self.plugins.message(&(self.method, target));
+        if asked.is_clean() {
             return Ok(None);
         }
-        let encoded = |index: usize, raw: &str| {
-            let token = tokens.get(&texts[index].value);
+        let mut texts: Vec<Text> = segments.iter().map(|segment| text("path", "", &decoded(segment))).collect();
+        texts.extend(pairs.iter().map(|(name, value)| text("query", &decoded(name), &decoded(value.unwrap_or("")))));
+        let tokens = self.tokens(texts)?;
+        if tokens.is_empty() {
+            asked.found_nothing();
+            return Ok(None);
+        }
+        let encoded = |raw: &str| {
+            let token = tokens.get(&decoded(raw));
             token.map_or_else(|| raw.to_owned(), |token| utf8_percent_encode(token, NON_ALPHANUMERIC).to_string())
         };
-        let path: Vec<String> = segments.iter().enumerate().map(|(i, segment)| encoded(i, segment)).collect();
-        let pairs = pairs.iter().enumerate().map(|(i, (name, value))| match value {
-            Some(value) => format!("{name}={}", encoded(segments.len() + i, value)),
+        let path: Vec<String> = segments.iter().map(|segment| encoded(segment)).collect();
+        let pairs = pairs.iter().map(|(name, value)| match value {
+            Some(value) => format!("{name}={}", encoded(value)),
             None => (*name).to_owned(),
         });
         let query = query.map(|_| format!("?{}", pairs.collect::<Vec<_>>().join("&")));
@@ -58,11 +64,20 @@ impl Look<'_> {
 
     /// A JSON body with tokens for what was found; nobody looks into others. A body that was cut is no JSON.
     pub(super) fn body(&self, body: &mut Body) -> Result<(), RedactorFailed> {
+        if body.bytes.is_empty() {
+            return Ok(());
+        }
+        let asked = self.plugins.message(&(self.method, self.path, self.side as u8, &body.bytes));
+        if asked.is_clean() {
+            return Ok(());
+        }
         let Ok(mut value) = serde_json::from_slice::<Value>(&body.bytes) else { return Ok(()) };
         let mut texts = Vec::new();
         leaves(&value, &mut String::new(), "", &mut texts);
-        let tokens = self.tokens(&texts)?;
-        if !tokens.is_empty() {
+        let tokens = self.tokens(texts)?;
+        if tokens.is_empty() {
+            asked.found_nothing();
+        } else {
             replace(&mut value, &tokens);
             body.bytes = Bytes::from(value.to_string());
         }
@@ -70,46 +85,48 @@ impl Look<'_> {
     }
 
     /// A token for each value that was found.
-    fn tokens(&self, texts: &[Text]) -> Result<BTreeMap<String, String>, RedactorFailed> {
+    fn tokens(&self, texts: Vec<Text>) -> Result<BTreeMap<String, String>, RedactorFailed> {
         let mut tokens = BTreeMap::new();
         for found in self.found(texts)? {
             if !tokens.contains_key(&found.value) && !self.redactor.is_token(&found.value) {
-                tokens.insert(found.value.clone(), self.token(found)?);
+                let token = self.token(&found)?;
+                tokens.insert(found.value, token);
             }
         }
         Ok(tokens)
     }
 
-    fn found<'t>(&self, texts: &'t [Text]) -> Result<Vec<&'t Text>, RedactorFailed> {
+    fn found(&self, mut texts: Vec<Text>) -> Result<Vec<Text>, RedactorFailed> {
         let mut found = Vec::new();
-        let mut rest = texts;
-        while !rest.is_empty() {
-            let mut bytes = 0;
-            let part = rest.iter().take_while(|text| {
-                bytes += 16 + text.place.len() + text.name.len() + text.value.len().min(TEXT_BYTES);
-                bytes <= PART_BYTES
-            });
-            // One text is always small enough for a part of its own.
-            let (part, after) = rest.split_at(part.count().max(1));
-            rest = after;
-            found.extend(self.ask(part.iter().map(cut).collect())?.into_iter().map(|index| &part[index]));
+        while !texts.is_empty() {
+            let rest = texts.split_off(part_len(&texts));
+            let indices = self.ask(&mut texts)?;
+            found.extend(indices.into_iter().map(|index| texts[index].clone()));
+            texts = rest;
         }
         Ok(found)
     }
 
-    fn ask(&self, texts: Vec<Text>) -> Result<Vec<usize>, RedactorFailed> {
+    /// Lends the texts to the message that is asked about: nearly always they are short, and nothing is copied.
+    fn ask(&self, texts: &mut Vec<Text>) -> Result<BTreeSet<usize>, RedactorFailed> {
+        let are_short = texts.iter().all(is_short);
+        let lent = if are_short { mem::take(texts) } else { texts.iter().map(cut).collect() };
         let (method, path) = (self.method.to_owned(), self.path.to_owned());
-        let message = Message { method, path, side: self.side, texts };
-        Ok(self.plugins.redact(&message)?.into_iter().collect())
+        let message = Message { method, path, side: self.side, texts: lent };
+        let found = self.plugins.redact(&message);
+        if are_short {
+            *texts = message.texts;
+        }
+        found
     }
 
     /// Of the same shape, and such that no plugin finds it: redacting twice changes nothing.
     fn token(&self, found: &Text) -> Result<String, RedactorFailed> {
         for draw in 0..DRAWS {
             let value = self.redactor.same_shape(&found.value, draw);
-            let candidate = Text { value, ..cut(found) };
-            if candidate.value != found.value && self.ask(vec![candidate.clone()])?.is_empty() {
-                return Ok(candidate.value);
+            let mut candidates = vec![Text { value, ..cut(found) }];
+            if candidates[0].value != found.value && self.ask(&mut candidates)?.is_empty() {
+                return Ok(candidates.swap_remove(0).value);
             }
         }
         Ok(self.redactor.token(&found.value))
@@ -118,6 +135,20 @@ impl Look<'_> {
 
 fn text(place: &str, name: &str, value: &str) -> Text {
     Text { place: place.to_owned(), name: name.to_owned(), value: value.to_owned() }
+}
+
+/// How many of the texts are handed over at once. One is always small enough.
+fn part_len(texts: &[Text]) -> usize {
+    let mut bytes = 0;
+    let fits = |text: &&Text| {
+        bytes += 16 + text.place.len() + text.name.len() + text.value.len().min(TEXT_BYTES);
+        bytes <= PART_BYTES
+    };
+    texts.iter().take_while(fits).count().max(1)
+}
+
+fn is_short(text: &Text) -> bool {
+    text.place.len() <= TEXT_BYTES && text.name.len() <= TEXT_BYTES && text.value.len() <= TEXT_BYTES
 }
 
 fn cut(text: &Text) -> Text {

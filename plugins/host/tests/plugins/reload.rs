@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use understudy_plugin_host::{Hook, Options, PluginHost, PluginState};
 
-use crate::support::{Folder, names_the_second};
+use crate::support::{Folder, big, names_the_second};
 
 #[test]
 fn files_come_are_replaced_and_go() {
@@ -120,6 +120,26 @@ fn reloads_under_load_lose_no_call() {
         done.store(true, Relaxed);
     });
     assert_eq!(folder.report().traps, 0);
+}
+
+#[test]
+fn a_file_that_takes_long_to_compile_keeps_nobody_waiting() {
+    let folder = Folder::new(&[("a.wasm", &names_the_second('a'))]);
+    let (big, loaded) = (big(2000), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            folder.write("big.wasm", &big);
+            loaded.store(true, Relaxed);
+        });
+        let mut calls = 0_u64;
+        while !loaded.load(Relaxed) {
+            assert_eq!(folder.ask("GET", "x/y").as_deref(), Some("x/{a}"));
+            calls += 1;
+        }
+        assert!(calls > 100, "{calls} calls while it was compiled");
+    });
+    let states: Vec<_> = folder.host.list().into_iter().map(|report| report.state).collect();
+    assert_eq!(states, [PluginState::Active, PluginState::Active]);
 }
 
 #[test]

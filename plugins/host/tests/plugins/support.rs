@@ -1,6 +1,7 @@
 //! Folders of plugins, and where their files come from.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -199,4 +200,18 @@ fn target_dir() -> PathBuf {
 
 fn workspace() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// A plugin without an opinion, with so many functions of 200 bytes each for the compiler to work on.
+pub(crate) fn big(functions: u32) -> Vec<u8> {
+    let mut items = String::new();
+    for n in 0..functions {
+        let _ = write!(items, "(func $f{n} (param i64) (result i64) (local.get 0)");
+        for step in 0..22 {
+            let constant = (u64::from(n) << 20 | step) * 0x9e37_79b9;
+            let _ = write!(items, "(i64.const {}) i64.xor (i64.const {step}) i64.rotl", constant >> 2);
+        }
+        items.push(')');
+    }
+    guest(&items, "(i32.const 16)")
 }
