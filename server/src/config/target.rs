@@ -20,7 +20,7 @@ pub struct TargetUrl {
 }
 
 impl TargetUrl {
-    /// As [`TargetUrl::parse`]; what is wrong is told as what was expected.
+    /// As the configuration reads it; what is wrong is told as what was expected.
     pub fn read(text: &str) -> Result<Self, String> {
         Self::parse(text).map_err(|wrong| wrong.expected)
     }
