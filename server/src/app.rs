@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::admin_token;
 use crate::config::{Config, Mistake, Mistakes};
 use crate::control;
 use crate::handles::Handles;
@@ -32,6 +33,8 @@ pub struct App {
     /// They end with the listeners.
     threads: Vec<JoinHandle<()>>,
     tasks: JoinSet<()>,
+    /// The admin token was made by this start.
+    has_new_token: bool,
 }
 
 /// What a configuration names and a start needs.
@@ -49,6 +52,7 @@ impl App {
     pub async fn start(config: Config, mistakes: Vec<Mistake>) -> Result<Self, Mistakes> {
         let started = Instant::now();
         let Ground { api, control, first, tls, careful } = Ground::prepare(&config, mistakes)?;
+        let (mut config, has_new_token) = admin_token::complete(config).map_err(|mistake| Mistakes(vec![mistake]))?;
         let (stop, stopped) = watch::channel(false);
         let address = |listener: &TcpListener| {
             listener.local_addr().map_err(|error| listen_mistake("LISTEN_ADDR", config.listen, &error))
@@ -56,6 +60,9 @@ impl App {
         let api_address = address(&api)?;
         let control_address = control.as_ref().map(address).transpose()?.unwrap_or(api_address);
 
+        // With port 0 the machine has chosen, and neither may become the API behind a project.
+        config.listen = api_address;
+        config.admin = config.admin.map(|_| control_address);
         let budget = Budget::new(config.capture.body, config.capture.memory);
         let shared = Shared { config: Arc::new(config), careful, budget, started };
         let projects =
@@ -87,7 +94,16 @@ impl App {
         } else {
             listeners.spawn(listen::run(api, site(Role::Both), workers, stopped));
         }
-        Ok(Self { projects, api: api_address, control: control_address, stop, listeners, threads, tasks })
+        Ok(Self {
+            projects,
+            api: api_address,
+            control: control_address,
+            stop,
+            listeners,
+            threads,
+            tasks,
+            has_new_token,
+        })
     }
 
     /// Where the API answers.
@@ -120,6 +136,15 @@ impl App {
             self.api,
             self.control
         );
+        if let Some(token) = config.admin_token.as_ref().filter(|_| self.has_new_token) {
+            // Not by the log, which others may collect, and only this once.
+            eprintln!(
+                "The dashboard can be reached from other machines, so it asks for a token. It was made now, is kept in {}, and is \
+                 not shown again:\n\n    {token}\n\nOpen {scheme}://{}/?token={token}, or send `Authorization: Bearer {token}`.",
+                admin_token::path(config).display(),
+                self.control
+            );
+        }
         if config.upstream.insecure {
             tracing::warn!(
                 "INSECURE: the certificate of {upstream} is NOT checked (UPSTREAM_INSECURE, --insecure): whoever answers is \

@@ -33,7 +33,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// With it, dashboard and admin API have a listener of their own.
     pub admin: Option<SocketAddr>,
+    /// Whoever has it may do everything.
     pub admin_token: Option<String>,
+    /// Whoever has it may look.
+    pub admin_viewer_token: Option<String>,
     /// Names, beside those of this machine, under which the dashboard may be asked for.
     pub admin_hosts: Vec<String>,
     pub plugin_dir: PathBuf,
@@ -115,6 +118,18 @@ impl fmt::Display for Mistakes {
 impl std::error::Error for Mistakes {}
 
 impl Config {
+    /// Where dashboard and admin API are.
+    #[must_use]
+    pub fn dashboard(&self) -> SocketAddr {
+        self.admin.unwrap_or(self.listen)
+    }
+
+    /// Whether nobody gets in without a token: others can reach the dashboard, or only some may change things.
+    #[must_use]
+    pub fn needs_token(&self) -> bool {
+        !self.dashboard().ip().is_loopback() || self.admin_viewer_token.is_some()
+    }
+
     /// Checks every key. A key that is wrong has its default in the result, so that what does not depend on it can be
     /// checked further; with mistakes the result must not be run.
     #[must_use]
@@ -130,6 +145,7 @@ impl Config {
             listen,
             admin,
             admin_token: checked.parse("ADMIN_TOKEN", admin_token),
+            admin_viewer_token: checked.parse("ADMIN_VIEWER_TOKEN", admin_token),
             admin_hosts: layers.get("ADMIN_HOSTS").map(|hosts| split_list(&hosts)).unwrap_or_default(),
             plugin_dir: layers.get("PLUGIN_DIR").unwrap_or_else(|| "./plugins".into()).into(),
             plugins: layers.plugins().clone(),
@@ -153,10 +169,8 @@ impl Config {
     /// What is wrong although each key by itself is right.
     fn contradictions(&self) -> Vec<Mistake> {
         let mut found = Vec::new();
-        let (key, dashboard) = self.admin.map_or(("LISTEN_ADDR", self.listen), |admin| ("ADMIN_ADDR", admin));
-        if self.admin_token.is_none() && !dashboard.ip().is_loopback() {
-            let expected = "a loopback address such as 127.0.0.1, or ADMIN_TOKEN to be set, because the admin API can be reached there";
-            found.push(Mistake::new(key, dashboard, expected));
+        if self.admin_viewer_token.is_some() && self.admin_viewer_token == self.admin_token {
+            found.push(Mistake::new("ADMIN_VIEWER_TOKEN", "(not shown)", "another token than ADMIN_TOKEN"));
         }
         if self.deadlines.floor > self.deadlines.ceiling {
             let expected = format!("at most DEADLINE_CEILING, which is {} ms", self.deadlines.ceiling.as_millis());
@@ -264,7 +278,7 @@ pub(crate) fn project_file(value: &str) -> Result<String, Wrong> {
 /// The shortest token worth having: a guess over the network stays hopeless.
 const MIN_TOKEN_CHARS: usize = 16;
 
-fn admin_token(value: &str) -> Result<String, Wrong> {
+pub(crate) fn admin_token(value: &str) -> Result<String, Wrong> {
     let fine = value.len() >= MIN_TOKEN_CHARS && value.bytes().all(|b| b.is_ascii_graphic());
     fine.then(|| value.to_owned()).ok_or_else(|| Wrong {
         shown: Some("(not shown)".into()),
@@ -352,12 +366,17 @@ mod tests {
 
     #[test]
     fn beyond_loopback_a_token_is_needed() {
-        let (_, mistakes) = check(&[("LISTEN_ADDR", "0.0.0.0:8000")]);
-        assert_eq!(mistakes.len(), 1);
-        assert!(mistakes[0].starts_with("LISTEN_ADDR is \"0.0.0.0:8000\": expected a loopback address"));
-        assert!(check(&[("LISTEN_ADDR", "0.0.0.0:8000"), ("ADMIN_TOKEN", "0123456789abcdef")]).1.is_empty());
-        assert!(check(&[("LISTEN_ADDR", "0.0.0.0:8000"), ("ADMIN_ADDR", "127.0.0.1:8001")]).1.is_empty());
-        assert_eq!(check(&[("ADMIN_ADDR", "192.168.1.1:8001")]).1.len(), 1);
+        let needs = |pairs: &[(&str, &str)]| {
+            let (config, mistakes) = check(pairs);
+            assert_eq!(mistakes, Vec::<String>::new());
+            config.needs_token()
+        };
+        assert!(needs(&[("LISTEN_ADDR", "0.0.0.0:8000")]));
+        assert!(needs(&[("ADMIN_ADDR", "192.168.1.1:8001")]));
+        assert!(needs(&[("ADMIN_VIEWER_TOKEN", "0123456789abcdef")]));
+        assert!(!needs(&[("LISTEN_ADDR", "0.0.0.0:8000"), ("ADMIN_ADDR", "127.0.0.1:8001")]));
+        let same = check(&[("ADMIN_TOKEN", "0123456789abcdef"), ("ADMIN_VIEWER_TOKEN", "0123456789abcdef")]).1;
+        assert!(same.len() == 1 && !same[0].contains("0123456789abcdef"), "{same:?}");
     }
 
     #[test]

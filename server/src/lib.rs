@@ -1,5 +1,6 @@
 //! The shell around the pure crates: sockets, files, threads, time. `ARCHITECTURE.md` beside this crate is the map.
 
+mod admin_token;
 pub mod app;
 pub mod chaos;
 pub mod cli;

@@ -12,7 +12,7 @@ mod workers;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +56,10 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const LAST_WORD: Duration = Duration::from_millis(200);
 /// Of one connection; bodies pass in pieces of at most this size.
 const MAX_BUFFER_BYTES: usize = 128 << 10;
+
+/// Where a request for what is ours comes from, among its extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct From(pub IpAddr);
 
 /// What a listener serves.
 #[derive(Debug, Clone)]
@@ -267,7 +271,7 @@ fn service(
     Future = impl Future<Output = Result<Response<Body>, Cut>> + Send + 'static + use<>,
 > + Send
 + 'static {
-    service_fn(move |req| {
+    service_fn(move |mut req: Request<Incoming>| {
         let is_ours = match site.role {
             Role::Both => is_ours(&req),
             Role::Api => false,
@@ -276,6 +280,9 @@ fn service(
         let switch = req.headers().contains_key(header::UPGRADE).then(|| switch.clone());
         let answering = if is_ours {
             let (control, main) = (site.control.clone(), site.main.clone());
+            if let Ok(address) = peer.address().parse() {
+                req.extensions_mut().insert(From(address));
+            }
             Box::pin(async move { control_response(control, &main, req).await })
         } else {
             // The head has arrived: the exchange belongs to the project that is active now.

@@ -209,6 +209,12 @@ impl Redactor {
         }
     }
 
+    /// A path without query, for whoever writes down where somebody was.
+    #[must_use]
+    pub fn path(&self, path: &str) -> String {
+        self.target(path).unwrap_or_else(|| path.to_owned())
+    }
+
     fn own_request(&self, request: &mut Request) {
         if let Some(target) = self.target(&request.target) {
             request.target = target;

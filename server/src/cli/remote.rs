@@ -27,6 +27,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use understudy_types::{ErrorBody, Mode, ModeChange};
 
 use super::progress;
+use crate::admin_token;
 use crate::config::{Config, TlsFiles};
 use crate::listen::tls::certificates;
 use crate::proxy::upstream::careful;
@@ -57,7 +58,12 @@ impl Remote {
         }
         let scheme = if config.tls.is_some() { "https" } else { "http" };
         let client = client(trusting(config.tls.as_ref())?);
-        Ok(Self { client, address, base: format!("{scheme}://{address}"), token: config.admin_token.clone() })
+        let token = match &config.admin_token {
+            Some(token) => Some(token.clone()),
+            None => admin_token::read(config)
+                .with_context(|| format!("read the admin token in {}", admin_token::path(config).display()))?,
+        };
+        Ok(Self { client, address, base: format!("{scheme}://{address}"), token })
     }
 
     pub(super) async fn get(&self, path: &str) -> anyhow::Result<String> {

@@ -16,6 +16,7 @@ const KEYS: &[&str] = &[
     "LISTEN_ADDR",
     "ADMIN_ADDR",
     "ADMIN_TOKEN",
+    "ADMIN_VIEWER_TOKEN",
     "ADMIN_HOSTS",
     "PLUGIN_DIR",
     "FAILOVER",
@@ -145,7 +146,7 @@ pub struct Flags {
 }
 
 impl Flags {
-    /// `ADMIN_TOKEN` has no flag: every user of a machine can read the arguments of a process.
+    /// The tokens have no flag: every user of a machine can read the arguments of a process.
     fn get(&self, key: &str) -> Option<&String> {
         match key {
             "TARGET_URL" => self.target_url.as_ref(),

@@ -65,6 +65,12 @@ pub(super) enum ApiError {
     ForeignOrigin,
     #[error("a token is needed: send it as `Authorization: Bearer …`, or open the dashboard once with `?token=…`")]
     NoToken,
+    #[error("the token is not the right one")]
+    WrongToken,
+    #[error("too many wrong tokens came from this address: try again in {} s", .0.as_secs())]
+    TooManyGuesses(std::time::Duration),
+    #[error("with this token one may look, and not change anything: ADMIN_TOKEN is the one that may")]
+    ViewerOnly,
     #[error("{0}")]
     Chaos(#[from] ChaosError),
     #[error("{0}")]
@@ -123,8 +129,9 @@ impl ApiError {
             }
             Self::Edit(EditError::Unknown(_)) => StatusCode::NOT_FOUND,
             Self::Edit(EditError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ForeignHost(_) | Self::ForeignOrigin => StatusCode::FORBIDDEN,
-            Self::NoToken => StatusCode::UNAUTHORIZED,
+            Self::ForeignHost(_) | Self::ForeignOrigin | Self::ViewerOnly => StatusCode::FORBIDDEN,
+            Self::NoToken | Self::WrongToken => StatusCode::UNAUTHORIZED,
+            Self::TooManyGuesses(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Replay(error) => replay_status(error),
             Self::Store(_) | Self::Switch(SwitchError::Store(_)) | Self::Edit(EditError::Store(_)) => {
                 StatusCode::INTERNAL_SERVER_ERROR
@@ -165,6 +172,9 @@ impl ApiError {
             Self::ForeignHost(_) => "foreign_host",
             Self::ForeignOrigin => "foreign_origin",
             Self::NoToken => "no_token",
+            Self::WrongToken => "wrong_token",
+            Self::TooManyGuesses(_) => "too_many_guesses",
+            Self::ViewerOnly => "viewer_only",
             Self::Replay(error) => replay_code(error),
             Self::Store(_) | Self::Switch(SwitchError::Store(_)) | Self::Edit(EditError::Store(_)) => "store_failed",
         }
@@ -244,6 +254,9 @@ impl IntoResponse for ApiError {
             tracing::error!(error = %self, "answer an admin request");
         }
         let mut response = (status, Json(ErrorBody { error: self.detail() })).into_response();
+        if let Self::TooManyGuesses(wait) = self {
+            response.headers_mut().insert(axum::http::header::RETRY_AFTER, wait.as_secs().into());
+        }
         if status == StatusCode::UNAUTHORIZED {
             let challenge = axum::http::HeaderValue::from_static("Bearer");
             response.headers_mut().insert(axum::http::header::WWW_AUTHENTICATE, challenge);

@@ -253,7 +253,7 @@ fn content(headers: &Headers, body: &Body) -> Value {
 }
 
 /// `2026-11-22T23:43:10.123Z`.
-fn rfc3339(ms: u64) -> String {
+pub(super) fn rfc3339(ms: u64) -> String {
     understudy_app::format::timestamp(ms).replacen(' ', "T", 1).replace(" UTC", "Z")
 }
 

@@ -11,6 +11,7 @@ use http::{Method, Version};
 
 pub use self::rewrite::{Called, rewrite};
 use crate::config::{Fields, HostPolicy, TargetUrl};
+use crate::control::TOKEN_COOKIE;
 
 /// How we name ourselves in `Via` (RFC 9110 §7.6.3).
 const VIA: HeaderValue = HeaderValue::from_static("1.1 understudy");
@@ -161,6 +162,7 @@ pub fn for_upstream(source: &HeaderMap, target: &TargetUrl, fields: &Fields, cam
     if came.version == Version::HTTP_2 {
         join_cookies(&mut headers);
     }
+    keep_own_cookie(&mut headers);
     let keeps_host = keeps_host(fields, target) && !came.needs_own_name;
     let host = came.host.filter(|_| keeps_host).unwrap_or_else(|| target.host());
     headers.insert(header::HOST, host.clone());
@@ -253,9 +255,40 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
+/// On one port a browser sends the dashboard's cookie to the API too, which must not learn the admin token.
+fn keep_own_cookie(headers: &mut HeaderMap) {
+    let is_own = |pair: &[u8]| {
+        let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+        name.trim_ascii() == TOKEN_COOKIE.as_bytes()
+    };
+    if !headers.get_all(header::COOKIE).iter().any(|cookie| cookie.as_bytes().split(|byte| *byte == b';').any(is_own)) {
+        return;
+    }
+    let of_others = |cookie: &HeaderValue| {
+        let pairs = cookie.as_bytes().split(|byte| *byte == b';').filter(|pair| !is_own(pair));
+        let left = pairs.map(<[u8]>::trim_ascii).collect::<Vec<_>>().join(&b"; "[..]);
+        HeaderValue::from_bytes(&left).ok().filter(|left| !left.is_empty())
+    };
+    let left: Vec<HeaderValue> = headers.get_all(header::COOKIE).iter().filter_map(of_others).collect();
+    headers.remove(header::COOKIE);
+    for cookie in left {
+        headers.append(header::COOKIE, cookie);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_admin_token_stays_here() {
+        let mut headers = map(&[("cookie", "a=1; understudy_token=s3cret;b=2"), ("cookie", "understudy_token=s3cret")]);
+        keep_own_cookie(&mut headers);
+        assert_eq!(list(&headers), [("cookie".into(), "a=1; b=2".into())]);
+        let mut others = map(&[("cookie", "my_understudy_token=1;b=2")]);
+        keep_own_cookie(&mut others);
+        assert_eq!(list(&others), [("cookie".into(), "my_understudy_token=1;b=2".into())]);
+    }
 
     fn map(fields: &[(&str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
