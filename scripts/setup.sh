@@ -216,6 +216,7 @@ front_end_steps() {
     rm -rf "$CACHE/tools-build"
     step node "Node.js" "about a minute" "Install Node.js $NODE_MAJOR or newer with npm, then make again."
     step swagger "Swagger UI" "some seconds" "See whether npm can download packages, then make again."
+    step wasm_opt "wasm-opt $BINARYEN_VERSION" "some seconds" "See whether npm can download packages; or put a wasm-opt of Binaryen 120 or newer on the PATH."
 }
 
 browser_steps() {
@@ -227,7 +228,6 @@ case "${1:-}" in
 run)
     toolchain_steps
     front_end_steps
-    step wasm_opt "wasm-opt $BINARYEN_VERSION" "some seconds" "See whether npm can download packages; or put a wasm-opt of Binaryen 120 or newer on the PATH."
     ;;
 check)
     toolchain_steps

@@ -23,7 +23,7 @@ pub mod traffic;
 pub mod upstream;
 pub mod when;
 
-pub use chart::Chart;
+pub use chart::{Chart, TimesChart};
 pub use copyable::Copyable;
 pub use frame::Frame;
 pub use glyph::{Glyph, SourceMark, source_class, source_word};

@@ -25,6 +25,7 @@ pub mod pages;
 pub mod parts;
 #[cfg(feature = "ssr")]
 pub mod standing;
+pub mod times;
 
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};

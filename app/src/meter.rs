@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 
 use understudy_types::{Counters, Source, TrafficRow};
 
+use crate::times::Times;
+
 /// Two minutes: what happened since one last looked.
 pub const SECONDS: usize = 120;
 /// The rate is the mean over so many whole seconds: steady enough to read, quick enough to follow.
@@ -22,6 +24,7 @@ pub struct Meter {
     seconds: VecDeque<Second>,
     /// Answers that were errors, second by second: of whoever gave them.
     errors: VecDeque<u64>,
+    times: Times,
     /// Unix time of the last one.
     current: u64,
     /// The server's counters when they were last seen.
@@ -41,12 +44,16 @@ impl Meter {
     #[must_use]
     pub fn new(rows: &[TrafficRow], now_ms: u64) -> Self {
         let current = now_ms / 1000;
-        let seconds = VecDeque::from(vec![Second::default(); SECONDS]);
-        let mut meter = Self { seconds, errors: VecDeque::from(vec![0; SECONDS]), current, counters: None };
-        for row in rows {
-            // A row can be a little newer than the clock that was read before it.
+        // A row can be a little newer than the clock that was read before it.
+        let place = |row: &TrafficRow| {
             let age = current.saturating_sub(row.at_ms / 1000);
-            if let Some(place) = (SECONDS - 1).checked_sub(usize::try_from(age).unwrap_or(usize::MAX)) {
+            (SECONDS - 1).checked_sub(usize::try_from(age).unwrap_or(usize::MAX))
+        };
+        let seconds = VecDeque::from(vec![Second::default(); SECONDS]);
+        let errors = VecDeque::from(vec![0; SECONDS]);
+        let mut meter = Self { seconds, errors, times: Times::new(rows, place), current, counters: None };
+        for row in rows {
+            if let Some(place) = place(row) {
                 meter.seconds[place][rank(row.source)] += 1;
                 meter.errors[place] += u64::from(row.status >= 500 || row.source == Source::None);
             }
@@ -57,6 +64,7 @@ impl Meter {
     /// Counts what the counters grew by since they were last seen.
     pub fn count(&mut self, counters: &Counters, now_ms: u64) {
         self.advance(now_ms);
+        self.times.count(&counters.durations);
         if let Some(before) = self.counters.replace(*counters) {
             let last = self.seconds.back_mut().expect("a meter always has its seconds");
             for (sum, grown) in last.iter_mut().zip(growth(&before, counters)) {
@@ -70,6 +78,7 @@ impl Meter {
     /// What happens while nobody looks must not show as one high second: the next counters are only a new start.
     pub fn interrupt(&mut self) {
         self.counters = None;
+        self.times.interrupt();
     }
 
     pub fn advance(&mut self, now_ms: u64) {
@@ -79,8 +88,15 @@ impl Meter {
             self.seconds.push_back(Second::default());
             self.errors.pop_front();
             self.errors.push_back(0);
+            self.times.next_second();
         }
         self.current += passed;
+    }
+
+    /// How long answers took.
+    #[must_use]
+    pub fn times(&self) -> &Times {
+        &self.times
     }
 
     /// Answers a second.

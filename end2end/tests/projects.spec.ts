@@ -9,13 +9,18 @@ test("a project is made, switched to and back, and renamed", async ({ page, unde
   await make.getByRole("button", { name: "Create" }).click();
   const second = page.getByRole("region", { name: "second", exact: true });
   await expect(second).toContainText(upstream.url);
+  // A page that shows another project loads itself anew.
+  let reloaded = page.waitForEvent("load");
   await second.getByRole("button", { name: "Switch to second" }).click();
+  await reloaded;
   await expect(second).toHaveAttribute("data-active", "true");
   await expect(page.locator(".top .project select")).toHaveValue("second.db");
 
   // From any screen, by the switcher.
   await open(page, `${understudy.url}/`);
+  reloaded = page.waitForEvent("load");
   await page.getByLabel("Active project").selectOption("default.db");
+  await reloaded;
   await expect.poll(async () => (await (await understudy.get("/admin/status")).json()).project).toBe("default.db");
 
   await open(page, `${understudy.url}/admin/projects`);
@@ -83,7 +88,10 @@ test.describe("without a script", () => {
     await make.getByLabel("Name").fill("second");
     await make.getByRole("button", { name: "Create" }).click();
     const second = page.getByRole("region", { name: "second", exact: true });
-    await second.getByRole("button", { name: "Switch to second" }).click();
+    // A page that shows another project loads itself anew.
+  let reloaded = page.waitForEvent("load");
+  await second.getByRole("button", { name: "Switch to second" }).click();
+  await reloaded;
     await expect(second).toHaveAttribute("data-active", "true");
 
     const file = info.outputPath("default.db");

@@ -2,31 +2,27 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use understudy_types::{Counters, Learner, Source};
+use understudy_types::{Counters, DURATION_BOUNDS_US, Learner, Source, duration_place};
 
 use crate::proxy::exchange::Observed;
-
-/// Upper bounds of what durations are counted by, in microseconds; above the last one there is one more.
-pub const DURATIONS_US: [u64; 13] =
-    [500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 10_000_000];
 
 /// How long exchanges took.
 #[derive(Debug, Default)]
 struct Durations {
-    counts: [AtomicU64; DURATIONS_US.len() + 1],
+    counts: [AtomicU64; DURATION_BOUNDS_US.len() + 1],
     sum_us: AtomicU64,
 }
 
 /// The same at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DurationCounts {
-    pub counts: [u64; DURATIONS_US.len() + 1],
+    pub counts: understudy_types::Durations,
     pub sum_us: u64,
 }
 
 impl Durations {
     fn add(&self, micros: u64) {
-        self.counts[DURATIONS_US.partition_point(|bound| *bound < micros)].fetch_add(1, Ordering::Relaxed);
+        self.counts[duration_place(micros)].fetch_add(1, Ordering::Relaxed);
         self.sum_us.fetch_add(micros, Ordering::Relaxed);
     }
 
@@ -99,7 +95,9 @@ impl Stats {
         let [upstream, twin, fault, none] =
             [&self.upstream, &self.twin, &self.fault, &self.none].map(|counter| counter.load(Ordering::Relaxed));
         let requests = upstream + twin + fault + none;
-        Counters { requests, upstream, twin, fault, errors: self.errors.load(Ordering::Relaxed) }
+        let [by_upstream, by_twin] = [&self.durations[0], &self.durations[1]].map(|each| each.read().counts);
+        let durations = std::array::from_fn(|place| by_upstream[place] + by_twin[place]);
+        Counters { requests, upstream, twin, fault, errors: self.errors.load(Ordering::Relaxed), durations }
     }
 }
 
@@ -110,9 +108,9 @@ mod tests {
     #[test]
     fn a_duration_belongs_to_the_first_bound_it_does_not_pass() {
         let durations = Durations::default();
-        [0, 500, 501, 10_000_000, 10_000_001].into_iter().for_each(|micros| durations.add(micros));
+        [0, 100, 101, 10_000_000, 10_000_001].into_iter().for_each(|micros| durations.add(micros));
         let DurationCounts { counts, sum_us } = durations.read();
-        assert_eq!((counts[0], counts[1], counts[12], counts[13]), (2, 1, 1, 1));
-        assert_eq!(sum_us, 20_001_002);
+        assert_eq!((counts[0], counts[1], counts[25], counts[26]), (2, 1, 1, 1));
+        assert_eq!(sum_us, 20_000_202);
     }
 }

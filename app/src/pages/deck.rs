@@ -6,7 +6,7 @@ pub(crate) mod board;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use crate::components::{Chart, PartView, TrafficTable};
+use crate::components::{Chart, PartView, TimesChart, TrafficTable};
 use crate::live::Live;
 use crate::parts::Part;
 
@@ -36,7 +36,7 @@ fn Passing() -> impl IntoView {
     });
     view! {
         <Show when=move || is_any.get()>
-            <Chart/>
+            <div class="charts"><Chart/><TimesChart/></div>
             <TrafficTable/>
         </Show>
     }

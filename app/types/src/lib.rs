@@ -148,6 +148,24 @@ pub struct Counters {
     pub fault: u64,
     /// Answers of 500 and above, and refusals of our own.
     pub errors: u64,
+    /// How long upstream's and the twin's answers took.
+    #[serde(default)]
+    pub durations: Durations,
+}
+
+/// Upper bounds of what durations are counted by, in microseconds: five to a decade, from 100 µs to 10 s.
+pub const DURATION_BOUNDS_US: [u64; 26] = [
+    100, 160, 250, 400, 630, 1_000, 1_600, 2_500, 4_000, 6_300, 10_000, 16_000, 25_000, 40_000, 63_000, 100_000,
+    160_000, 250_000, 400_000, 630_000, 1_000_000, 1_600_000, 2_500_000, 4_000_000, 6_300_000, 10_000_000,
+];
+
+/// Counts by [`DURATION_BOUNDS_US`]: the first bound that a duration does not pass, and one more place for all above the last.
+pub type Durations = [u64; DURATION_BOUNDS_US.len() + 1];
+
+/// Where in [`Durations`] so many microseconds are counted.
+#[must_use]
+pub fn duration_place(micros: u64) -> usize {
+    DURATION_BOUNDS_US.partition_point(|bound| *bound < micros)
 }
 
 /// One exchange as the lists show it: no body, no header.

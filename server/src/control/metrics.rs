@@ -8,10 +8,10 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use understudy_contract::Contract;
-use understudy_types::{Breaker, Health, Mode, Source, Status};
+use understudy_types::{Breaker, DURATION_BOUNDS_US, Health, Mode, Source, Status};
 
 use crate::handles::Handles;
-use crate::stats::{DURATIONS_US, DurationCounts};
+use crate::stats::DurationCounts;
 
 const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Endpoints with lines of their own: those with the most requests. Each costs a Prometheus server a series for each status.
@@ -72,7 +72,7 @@ const fn word(source: Source) -> &'static str {
 
 fn histogram(page: &mut Page, source: &str, counted: &DurationCounts) {
     let mut so_far = 0;
-    for (count, bound_us) in counted.counts.iter().zip(DURATIONS_US) {
+    for (count, bound_us) in counted.counts.iter().zip(DURATION_BOUNDS_US) {
         so_far += count;
         let bound = (bound_us as f64 / 1e6).to_string();
         page.sample("request_duration_seconds_bucket", &[("source", source), ("le", &bound)], so_far);
