@@ -419,3 +419,53 @@ fn stationary_lists_and_statuses_raise_nothing() {
         assert_eq!(stage.kinds(), [], "{seed}");
     }
 }
+
+#[test]
+fn an_endpoint_that_waited_for_its_template_is_not_new() {
+    let mut stage = Stage::new();
+    stage.users(60, |_| {});
+    // Nobody has divided these paths yet, and it takes until the API is known well.
+    for id in 1..=4 {
+        let exchange = stage.exchange(&format!("/orders/{id}"), 200, &json!({ "id": id, "total": 7 * id }));
+        stage.model.learn(&exchange);
+        stage.give(&exchange);
+    }
+    stage.users(300, |_| {});
+    stage.contract = stage.model.contract();
+    stage.dog.adopt(&stage.contract);
+    assert_eq!(stage.kinds(), []);
+    // One that comes only now is.
+    for id in 1..=4 {
+        let exchange = stage.exchange(&format!("/invoices/{id}"), 200, &json!({ "id": id, "total": 7 * id }));
+        stage.model.learn(&exchange);
+        stage.give(&exchange);
+    }
+    stage.contract = stage.model.contract();
+    stage.dog.adopt(&stage.contract);
+    assert_eq!(stage.words(), ["endpoint_added"]);
+}
+
+#[test]
+fn answers_that_were_not_read_again_had_their_media_type_too() {
+    let mut stage = Stage::new();
+    for n in 0..2400 {
+        stage.call(&format!("/tokens/{}", 100 + n % 8), 200, &json!({ "id": 100 + n % 8 }));
+    }
+    for id in 200..240 {
+        stage.call(&format!("/tokens/{id}"), 200, &json!({ "id": id }));
+    }
+    assert_eq!(stage.kinds(), []);
+}
+
+#[test]
+fn a_parameter_that_comes_and_goes_is_counted_while_the_baseline_grows() {
+    for seed in 0..8 {
+        let mut stage = Stage::new();
+        for n in 0..1500 {
+            let target =
+                if draw(seed, n) % 10 < 3 { format!("/previous?device_id={}", draw(9, n)) } else { "/previous".into() };
+            stage.call(&target, 204, &Value::Null);
+        }
+        assert_eq!(stage.kinds(), [], "seed {seed}");
+    }
+}

@@ -9,7 +9,7 @@ use crate::media::Content;
 use crate::{Exchange, Headers, headers};
 
 use super::rows::Change;
-use super::tree::Tree;
+use super::tree::{Event, Tree};
 use super::watch::{At, Happened, Key, Place, Sign, Watch};
 
 /// A sample is for reading.
@@ -81,6 +81,10 @@ impl Watch {
             self.read_bodies(exchange, &mut shown);
             self.read_rows(exchange, &mut shown);
         }
+        // What lacks a field that is new was plain before, and counts from now on.
+        if shown.happened.iter().any(|happened| matches!(happened.key, Key::At { event: Event::New, .. })) {
+            self.same.clear();
+        }
         if shown.happened.is_empty() {
             if status < 400 {
                 self.remember(target);
@@ -101,6 +105,9 @@ impl Watch {
                 Place::Query | Place::Asked | Place::Request(_) => status < 400,
             };
             part.tree.skipped += u32::from(of);
+        }
+        if !exchange.response.body.bytes.is_empty() && !exchange.response.body.truncated {
+            self.count_media(status, &media_type(&exchange.response.headers));
         }
     }
 
@@ -289,25 +296,25 @@ impl Watch {
 
     fn read_media(&mut self, status: u16, media_type: &str, shown: &mut Shown) {
         let of = self.statuses.get(&status).copied().unwrap_or(1) - 1;
-        let is = |sign: &Sign| matches!(sign, Sign::Media(s, m) if *s == status && m == media_type);
-        let sign = || Sign::Media(status, media_type.to_owned());
-        let known = self.signs.iter_mut().find_map(|(sign, count)| is(sign).then_some(count));
-        let before = match known {
-            Some(count) => {
-                *count += 1;
-                *count - 1
-            }
-            None => {
-                self.signs.insert(sign(), 1);
-                0
-            }
-        };
+        let before = self.count_media(status, media_type);
         if before == 0 && !self.is_frozen() {
             self.news = self.exchanges;
         }
         if self.is_frozen() && self.known.contains(&status) && before * 5 < of {
-            shown.happened.push(Happened { key: Key::Sign(sign()), before, of, value: None });
+            let sign = Sign::Media(status, media_type.to_owned());
+            shown.happened.push(Happened { key: Key::Sign(sign), before, of, value: None });
         }
+    }
+
+    /// How often this status came with this media type before.
+    fn count_media(&mut self, status: u16, media_type: &str) -> u32 {
+        let is = |sign: &Sign| matches!(sign, Sign::Media(s, m) if *s == status && m == media_type);
+        let Some((_, count)) = self.signs.iter_mut().find(|(sign, _)| is(sign)) else {
+            self.signs.insert(Sign::Media(status, media_type.to_owned()), 1);
+            return 0;
+        };
+        *count += 1;
+        *count - 1
     }
 
     fn read_body(&mut self, at: &At<'_>, bytes: &[u8], moment: (u64, bool), shown: &mut Shown) {

@@ -382,7 +382,8 @@ impl Tree {
     /// Begins a document.
     pub(super) fn begin(&mut self) {
         self.reads += 1;
-        self.is_plain = true;
+        // A baseline that still grows counts nothing of what comes and goes if it does not read it.
+        self.is_plain = self.frozen;
         self.wary = self.wary.saturating_sub(1);
         self.see(0);
     }

@@ -156,7 +156,7 @@ pub(super) struct Watch {
     pub(super) manner: Option<u32>,
     targets: Vec<u32>,
     /// Hashes of exchanges that were clean, and of what they were about: only what was asked for before can be the same again.
-    same: Vec<u64>,
+    pub(super) same: Vec<u64>,
     #[serde(skip)]
     again: Vec<u64>,
     pub(super) suspicions: Vec<(Key, Suspicion)>,

@@ -86,8 +86,9 @@ pub struct Watchdog {
     /// Grows with everything that people can see.
     #[serde(skip)]
     revision: u64,
+    /// With how many exchanges there had been when they came.
     #[serde(skip)]
-    waiting: VecDeque<Exchange>,
+    waiting: VecDeque<(u64, Exchange)>,
     #[serde(skip)]
     waiting_bytes: usize,
     #[serde(skip)]
@@ -128,7 +129,7 @@ impl Watchdog {
         match contract.find_request(&exchange.request) {
             Some(hit) => {
                 let endpoint = hit.endpoint;
-                self.compare(&endpoint.id.0, &endpoint.method, &endpoint.template, exchange)
+                self.compare(&endpoint.id.0, &endpoint.method, &endpoint.template, exchange, self.exchanges)
             }
             None => {
                 self.wait(exchange);
@@ -138,13 +139,16 @@ impl Watchdog {
     }
 
     fn wait(&mut self, exchange: &Exchange) {
+        if exchange.response.status >= 400 {
+            return;
+        }
         let size = exchange.response.body.bytes.len() + exchange.request.body.bytes.len();
-        if exchange.response.status < 400
-            && self.waiting.len() < MAX_WAITING
-            && self.waiting_bytes + size <= MAX_WAITING_BYTES
-        {
+        if self.waiting.len() < MAX_WAITING && self.waiting_bytes + size <= MAX_WAITING_BYTES {
             self.waiting_bytes += size;
-            self.waiting.push_back(exchange.clone());
+            self.waiting.push_back((self.exchanges, exchange.clone()));
+        } else {
+            // It may be of an endpoint that nobody has met.
+            self.newest_at = self.exchanges;
         }
     }
 
@@ -161,22 +165,23 @@ impl Watchdog {
         }
         self.waiting_bytes = 0;
         let waiting = std::mem::take(&mut self.waiting);
-        let known = waiting.iter().filter_map(|exchange| {
+        let known = waiting.iter().filter_map(|(came, exchange)| {
             let hit = contract.find_request(&exchange.request)?;
-            Some((hit.endpoint, exchange))
+            Some((hit.endpoint, exchange, *came))
         });
         known
-            .flat_map(|(endpoint, exchange)| {
-                self.compare(&endpoint.id.0, &endpoint.method, &endpoint.template, exchange)
+            .flat_map(|(endpoint, exchange, came)| {
+                self.compare(&endpoint.id.0, &endpoint.method, &endpoint.template, exchange, came)
             })
             .collect()
     }
 
-    fn compare(&mut self, id: &str, method: &str, template: &str, exchange: &Exchange) -> Vec<u64> {
+    /// An exchange that waited is no less old for it: `came` is how many there had been when it came.
+    fn compare(&mut self, id: &str, method: &str, template: &str, exchange: &Exchange, came: u64) -> Vec<u64> {
         self.exchanges += 1;
         let watch = match self.watches.get_mut(id) {
             Some(watch) => watch,
-            None => self.meet(id, method, template, exchange),
+            None => self.meet(id, method, template, exchange, came),
         };
         let at_ms = exchange.received_at_ms;
         let mut signals = Vec::new();
@@ -205,14 +210,14 @@ impl Watchdog {
     }
 
     /// An endpoint that was never seen. Of an API that had shown all it has for long, that is news.
-    fn meet(&mut self, id: &str, method: &str, template: &str, exchange: &Exchange) -> &mut Watch {
+    fn meet(&mut self, id: &str, method: &str, template: &str, exchange: &Exchange, came: u64) -> &mut Watch {
         let mut watch = Watch::new(method, template);
         let target = crate::hash::hash(exchange.request.path().as_bytes()) as u32;
         // The same path under another template is no new endpoint.
         let is_old = self.watches.values().any(|other| other.method == method && other.knows(target));
         if !is_old {
-            watch.is_new = self.exchanges >= SETTLED && self.exchanges - self.newest_at >= self.exchanges / 2;
-            self.newest_at = if watch.is_new { self.newest_at } else { self.exchanges };
+            watch.is_new = came >= SETTLED && came.saturating_sub(self.newest_at) >= came / 2;
+            self.newest_at = if watch.is_new { self.newest_at } else { self.newest_at.max(came) };
         }
         self.watches.entry(id.to_owned()).or_insert(watch)
     }
