@@ -25,6 +25,9 @@ const MAX_WAITING: usize = 256;
 const MAX_WAITING_BYTES: usize = 4 << 20;
 /// An API of which so many exchanges were seen, and no new endpoint in the latter half of them, has no others.
 const SETTLED: u64 = 200;
+/// And so many for each endpoint that it has: one that is asked for half as often as the others would have come among them, but for one
+/// case in three thousand.
+const QUIET: u64 = 16;
 /// A new endpoint is told after so many good answers.
 const NEW_ENDPOINT: u32 = 3;
 /// Versions whose documents are kept.
@@ -216,7 +219,8 @@ impl Watchdog {
         // The same path under another template is no new endpoint.
         let is_old = self.watches.values().any(|other| other.method == method && other.knows(target));
         if !is_old {
-            watch.is_new = came >= SETTLED && came.saturating_sub(self.newest_at) >= came / 2;
+            let quiet = came.saturating_sub(self.newest_at);
+            watch.is_new = came >= SETTLED && quiet >= (came / 2).max(QUIET * self.watches.len() as u64);
             self.newest_at = if watch.is_new { self.newest_at } else { self.newest_at.max(came) };
         }
         self.watches.entry(id.to_owned()).or_insert(watch)
