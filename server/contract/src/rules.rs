@@ -115,7 +115,7 @@ pub(crate) struct Here<'r>(Vec<&'r Compiled>);
 impl Rules {
     /// The stored rules, as [`Rules::iter`] gave them. `next_id` is one that was never given to a rule.
     pub fn new(next_id: u64, rules: Vec<Rule>) -> Result<Self, RuleError> {
-        let next_id = rules.iter().map(|rule| rule.id + 1).max().unwrap_or(1).max(next_id);
+        let next_id = rules.iter().map(|rule| rule.id.saturating_add(1)).max().unwrap_or(1).max(next_id);
         let rules = rules.into_iter().map(Compiled::new).collect::<Result<_, _>>()?;
         Ok(Self { next_id, rules })
     }
@@ -144,7 +144,7 @@ impl Rules {
         let id = self.next_id();
         let mut all = self.clone();
         all.rules.push(Compiled::new(Rule { id, change })?);
-        all.next_id = id + 1;
+        all.next_id = id.saturating_add(1);
         Ok(all)
     }
 

@@ -5,6 +5,7 @@ pub(crate) mod pattern;
 pub(crate) mod read;
 pub(crate) mod render;
 pub(crate) mod room;
+mod sound;
 pub(crate) mod texts;
 pub(crate) mod variants;
 mod wide;

@@ -100,7 +100,13 @@ fn replacement(
         return None;
     }
     let new = token(&value);
-    (new != value).then_some(new)
+    (new != value).then(|| escape(&new))
+}
+
+/// A token keeps what its form has, quotation marks and backslashes too.
+fn escape(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
 }
 
 fn unescape(inner: &[u8]) -> Option<Cow<'_, str>> {
@@ -119,6 +125,15 @@ mod tests {
     fn check(text: &str, expected: Option<&str>) {
         let got = redact(text.as_bytes(), &|value| format!("<{value}>"), &is_secret_name, &|value| value.len() > 3);
         assert_eq!(got.map(|bytes| String::from_utf8(bytes).unwrap()).as_deref(), expected, "{text}");
+    }
+
+    #[test]
+    fn a_token_with_a_backslash_leaves_json_whole() {
+        let text = br#"{"password":"x","next":1}"#;
+        let token = |_: &str| r#"a\b"c"#.to_owned();
+        let redacted = redact(text, &token, &is_secret_name, &|_| false).unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&redacted).unwrap();
+        assert_eq!((value["password"].as_str(), &value["next"]), (Some(r#"a\b"c"#), &serde_json::json!(1)));
     }
 
     #[test]
@@ -146,7 +161,7 @@ mod tests {
     #[test]
     fn broken_text_is_redacted_as_far_as_it_goes() {
         check(r#"{"token":"abc"#, Some(r#"{"token":"<abc>"#));
-        check(r#"{"token":"abc\"#, Some(r#"{"token":"<abc\>"#));
+        check(r#"{"token":"abc\"#, Some(r#"{"token":"<abc\\>"#));
         check("not json at all, \"token\": ,", None);
         check("]]}}\"", None);
     }

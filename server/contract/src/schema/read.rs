@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::room::{Admit, MAX_DEPTH};
-use super::{Arrays, Schema, Type};
+use super::{Arrays, Schema, Type, sound};
 use crate::hash::{combine, hash};
 use crate::names;
 
@@ -31,7 +31,7 @@ pub(crate) struct Reader<'a> {
 impl Reader<'_> {
     /// Adds one JSON text to a summary; whether it was JSON. Text that is not leaves the summary as it was.
     pub(crate) fn json(&mut self, schema: &mut Schema, bytes: &[u8]) -> bool {
-        if serde_json::from_slice::<IgnoredAny>(bytes).is_err() {
+        if !sound::is_sound(bytes) {
             return false;
         }
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
@@ -150,7 +150,8 @@ impl<'de> Visitor<'de> for Position<'_, '_> {
             let Reader { room, .. } = &mut *self.reader;
             let Some(field) = objects.fields.entry(&mut reading, &name, |name| room.take(self.depth, name)) else {
                 let identifies = names::is_identifier(&name);
-                entries.next_value_seed(Heard { identifies, listener: &mut *self.reader.listener })?;
+                let depth = self.depth + 1;
+                entries.next_value_seed(Heard { identifies, depth, listener: &mut *self.reader.listener })?;
                 continue;
             };
             entries.next_value_seed(Position {
@@ -171,6 +172,7 @@ impl<'de> Visitor<'de> for Position<'_, '_> {
 /// Passes on the strings of a value that is left out of the summary: what is heard must not depend on the room there was.
 struct Heard<'a> {
     identifies: bool,
+    depth: u8,
     listener: &'a mut dyn Listener,
 }
 
@@ -178,6 +180,9 @@ impl<'de> DeserializeSeed<'de> for Heard<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        if self.depth > MAX_DEPTH {
+            return deserializer.deserialize_ignored_any(IgnoredAny).map(drop);
+        }
         deserializer.deserialize_any(self)
     }
 }
@@ -215,15 +220,16 @@ impl<'de> Visitor<'de> for Heard<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(Heard { identifies: self.identifies, listener: &mut *self.listener })?.is_some() {
-        }
+        let (identifies, depth) = (self.identifies, self.depth + 1);
+        while items.next_element_seed(Heard { identifies, depth, listener: &mut *self.listener })?.is_some() {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         while let Some(Key(name)) = entries.next_key::<Key<'de>>()? {
             let identifies = names::is_identifier(&name);
-            entries.next_value_seed(Heard { identifies, listener: &mut *self.listener })?;
+            let depth = self.depth + 1;
+            entries.next_value_seed(Heard { identifies, depth, listener: &mut *self.listener })?;
         }
         Ok(())
     }

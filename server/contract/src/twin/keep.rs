@@ -89,10 +89,18 @@ impl State {
     /// The state that was saved, as far as this behaviour still has its collections.
     pub fn restore(behaviour: &Behaviour, bytes: &[u8]) -> Result<Self, RestoreError> {
         let saved: Saved = rmp_serde::from_slice(bytes)?;
+        // Two may have one name and key: the second of these is the second again.
+        let mut taken = BTreeSet::new();
         let numbers: Vec<Option<usize>> = saved
             .classes
             .iter()
-            .map(|old| behaviour.classes.all.iter().position(|new| new.name == old.name && new.key == old.key))
+            .map(|old| {
+                let mut all = behaviour.classes.all.iter().enumerate();
+                let found = all.find(|(at, new)| new.name == old.name && new.key == old.key && !taken.contains(at));
+                let at = found.map(|(at, _)| at);
+                taken.extend(at);
+                at
+            })
             .collect();
         let number = |class: usize| numbers.get(class).copied().flatten();
         let renumbered = |id: RowId| Some((number(id.0)?, id.1));
