@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # Variables given on the command line (`make run TARGET_URL=…`) reach the server as environment variables: make exports
 # them by itself. The configuration table of the README has all of them.
 
-.PHONY: help run test e2e size check lint bench bounds exports traces dist packaging interop endurance setup clean
+.PHONY: help run test e2e size check lint bench bounds exports traces dist packaging interop endurance fuzz soak setup clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,14 @@ endurance: ## a gibibyte each way, events, and a thousand slow clients, against 
 	@scripts/setup.sh bench
 	@cargo build --locked --release --package understudy-server
 	@python3 bench/endurance.py
+
+fuzz: ## every fuzz target for FUZZ_SECONDS (an hour unless said otherwise), two at a time
+	@scripts/setup.sh check
+	@scripts/fuzz.sh
+
+soak: ## the long tests of resilience, and SOAK_MINUTES (60) at 1,000 requests/s with an upstream that fails at random
+	@scripts/setup.sh run
+	@scripts/soak.sh
 
 setup: ## only set up what `run` and `test` need
 	@scripts/setup.sh run

@@ -1,6 +1,6 @@
 //! Who is answering now, in words: the first thing the Control Deck says.
 
-use understudy_types::{Breaker, Health, Mode, Source, Status, Upstream};
+use understudy_types::{Breaker, Health, Mode, PartHealth, PartState, Source, Status, Upstream};
 
 /// In the order in which the switch shows them.
 pub const CHOICES: [Mode; 3] = [Mode::Proxy, Mode::Shadow, Mode::Mock];
@@ -15,6 +15,27 @@ pub struct Standing {
 
 #[must_use]
 pub fn standing(status: &Status) -> Standing {
+    let mut standing = by_mode(status);
+    for part in status.parts.iter().filter(|part| part.state != PartState::Ok || part.says.is_some()) {
+        standing.meaning.push(' ');
+        standing.meaning.push_str(&trouble(part));
+    }
+    standing
+}
+
+/// A sentence about a part that does not do its work, or did not. Requests pass all the same.
+fn trouble(part: &PartHealth) -> String {
+    let state = match part.state {
+        PartState::Ok => return format!("Of the {}: {}.", part.name, part.says.as_deref().unwrap_or("nothing")),
+        PartState::Stalled => "hangs",
+        PartState::Failing => "fails",
+        PartState::Down => "is gone",
+    };
+    let says = part.says.as_ref().map_or_else(String::new, |says| format!(": {says}"));
+    format!("Requests pass, but the {} {state}{says}.", part.name)
+}
+
+fn by_mode(status: &Status) -> Standing {
     let url = &status.upstream.url;
     match status.mode {
         Mode::Mock => Standing {
@@ -135,6 +156,7 @@ pub(crate) mod tests {
             limits: Limits::default(),
             drift: understudy_types::DriftSummary::default(),
             chaos: understudy_types::ChaosStatus::default(),
+            parts: Vec::new(),
             uptime_seconds: 0,
             memory_bytes: None,
         }
@@ -153,6 +175,24 @@ pub(crate) mod tests {
         check(Mode::Mock, Health::Up, Breaker::Closed, Source::Twin);
         check(Mode::Shadow, Health::Up, Breaker::Closed, Source::Upstream);
         check(Mode::Shadow, Health::Down, Breaker::Open, Source::Twin);
+    }
+
+    #[test]
+    fn what_does_not_do_its_work_is_told() {
+        let mut status = status(Mode::Proxy, Health::Up, Breaker::Closed);
+        let part = |state| PartHealth {
+            name: "store".into(),
+            state,
+            restarts: 0,
+            since_ms: None,
+            says: Some("disk full".into()),
+        };
+        status.parts = vec![PartHealth { says: None, ..part(PartState::Ok) }];
+        assert!(!standing(&status).meaning.contains("store"));
+        status.parts = vec![part(PartState::Ok)];
+        assert!(standing(&status).meaning.ends_with("Of the store: disk full."));
+        status.parts = vec![part(PartState::Failing)];
+        assert!(standing(&status).meaning.ends_with("Requests pass, but the store fails: disk full."));
     }
 
     #[test]

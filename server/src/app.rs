@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use crate::admin_token;
 use crate::config::{Config, Mistake, Mistakes};
 use crate::control;
+use crate::descriptors;
 use crate::handles::Handles;
 use crate::listen::{self, Role, Site, Workers, tls};
 use crate::projects::{Opened, Projects, Shared};
@@ -51,6 +52,7 @@ impl App {
     /// the rest is still looked at, but nothing listens.
     pub async fn start(config: Config, mistakes: Vec<Mistake>) -> Result<Self, Mistakes> {
         let started = Instant::now();
+        descriptors::raise();
         let Ground { api, control, first, tls, careful } = Ground::prepare(&config, mistakes)?;
         let (mut config, has_new_token) = admin_token::complete(config).map_err(|mistake| Mistakes(vec![mistake]))?;
         let (stop, stopped) = watch::channel(false);
@@ -179,7 +181,7 @@ impl Ground {
         let tls = config.tls.as_ref().map(tls::server_config).transpose();
         let tls = tls.map_err(|mistake| mistakes.push(mistake)).ok().flatten();
         let careful = upstream::careful(&config.upstream).map_err(|mistake| mistakes.push(mistake)).ok();
-        let first = Opened::open(config, &config.project).map_err(|mistake| mistakes.push(mistake)).ok();
+        let first = Opened::open_at_start(config, &config.project).map_err(|mistake| mistakes.push(mistake)).ok();
         let (Some(api), Some(careful), Some(first), true) = (api, careful, first, mistakes.is_empty()) else {
             return Err(Mistakes(mistakes));
         };

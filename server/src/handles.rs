@@ -164,6 +164,7 @@ impl Handles {
             limits: limits(&snapshot.contract),
             drift: self.watchdog.summary(),
             chaos: self.chaos.status(),
+            parts: self.store.vitals().report(),
             uptime_seconds: self.started.elapsed().as_secs(),
             memory_bytes: memory_bytes(),
         }

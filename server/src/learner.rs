@@ -29,7 +29,8 @@ use templates::Templates;
 
 use crate::exchanges::cost;
 use crate::handles::Handles;
-use crate::store::Batch;
+use crate::store::{Batch, Unsaved};
+use crate::vitals::Part;
 
 /// So long nothing must come before the work on the snapshot begins: calls often come in bursts.
 const QUIET: Duration = Duration::from_millis(40);
@@ -44,6 +45,10 @@ const LONGEST_REST: Duration = Duration::from_secs(5);
 const MAX_ROWS_WAITING: usize = 50_000;
 /// Recorded exchanges of so many bytes are written before the next publication.
 const MAX_RECORDED_WAITING_BYTES: usize = 8 << 20;
+/// What people get to see is written this soon, whether there is a publication or not.
+const SHOWN_WITHIN: Duration = Duration::from_millis(300);
+/// What could not be written is tried again after so long.
+const RETRY: Duration = Duration::from_secs(1);
 /// Batches between the two threads. The intake waits when it is full, and then the queue in front of it fills up and sheds.
 const BETWEEN: usize = 4;
 
@@ -90,14 +95,18 @@ impl Learner {
                 "understudy-intake",
                 Box::new(move || {
                     give_way();
+                    let alive = intake.store.vitals().watch(Part::Intake);
                     intake::run(&intake, &inbox, &batches);
+                    alive.end();
                 }),
             )?,
             spawn(
                 "understudy-learner",
                 Box::new(move || {
                     give_way();
+                    let alive = learner.store.vitals().watch(Part::Learner);
                     run(&learner, &between, knowledge);
+                    alive.end();
                 }),
             )?,
         ];
@@ -156,6 +165,14 @@ struct Unpublished {
     traffic: VecDeque<TrafficRow>,
     recorded: Vec<Arc<Exchange>>,
     recorded_bytes: usize,
+    /// Published, and not in the file yet.
+    unstored: u64,
+    /// The file could not be written; when to try again. Rows alone are tried first: they cost no computing.
+    retry: Option<Instant>,
+    /// The next publication has to bring all that there is.
+    is_owed: bool,
+    /// When what people get to see was written last.
+    shown: Option<Instant>,
 }
 
 impl Unpublished {
@@ -163,6 +180,15 @@ impl Unpublished {
     fn due(&self, last: Instant, rest: &Rest) -> Option<(Instant, Instant)> {
         let latest = (self.since? + LATEST).max(rest.while_busy);
         Some(((last + QUIET).max(rest.when_quiet).min(latest), latest))
+    }
+
+    /// When what people get to see is written, whether there is a publication or not: a crash loses no more than that.
+    fn show_by(&self) -> Option<Instant> {
+        if self.retry.is_some() || self.traffic.is_empty() {
+            return self.retry;
+        }
+        let is_much = self.recorded_bytes >= MAX_RECORDED_WAITING_BYTES;
+        Some(if is_much { Instant::now() } else { self.shown.or(self.since)? + SHOWN_WITHIN })
     }
 
     fn show(&mut self, shown: Shown) {
@@ -176,9 +202,35 @@ impl Unpublished {
 
     /// What people get to see does not have to wait for what is computed.
     fn record(&mut self, handles: &Handles) {
-        if let Err(error) = handles.store.save(self.shown()) {
-            tracing::error!(%error, "store recorded traffic");
+        let (since, saved) = (Instant::now(), handles.store.save(self.shown()));
+        (self.shown, self.retry) = (Some(since), None);
+        match saved {
+            Ok(()) if self.is_owed => drop(self.since.get_or_insert(since)),
+            Ok(()) => {}
+            Err(unsaved) => self.take_back(*unsaved),
         }
+    }
+
+    /// What could not be written waits for the next try, as far as there is room.
+    fn take_back(&mut self, Unsaved { error, batch }: Unsaved) {
+        tracing::debug!(%error, "store what was learned; it is tried again");
+        (self.retry, self.is_owed) = (Some(Instant::now() + RETRY), true);
+        self.exchanges.extend(batch.exchanges.iter().map(|exchange| exchange.id));
+        let mut rows = VecDeque::from(batch.traffic);
+        rows.append(&mut self.traffic);
+        rows.drain(..rows.len().saturating_sub(MAX_ROWS_WAITING));
+        self.traffic = rows;
+        let newer = std::mem::replace(&mut self.recorded, batch.recorded);
+        self.recorded.extend(newer);
+        let mut bytes: usize = self.recorded.iter().map(|exchange| cost(exchange)).sum();
+        let too_old = self.recorded.iter().take_while(|exchange| {
+            let is_too_much = bytes > MAX_RECORDED_WAITING_BYTES;
+            bytes -= if is_too_much { cost(exchange) } else { 0 };
+            is_too_much
+        });
+        let too_old = too_old.count();
+        self.recorded.drain(..too_old);
+        self.recorded_bytes = bytes;
     }
 
     fn shown(&mut self) -> Batch {
@@ -203,33 +255,74 @@ fn run(handles: &Handles, batches: &Receiver<Vec<Parked>>, mut knowledge: Knowle
     loop {
         let last = Instant::now();
         let due = unpublished.due(last, &rest);
-        let batch = match due {
-            None => batches.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some((quiet, _)) => batches.recv_timeout(quiet.saturating_duration_since(last)),
+        let batch = match (due, unpublished.show_by()) {
+            (None, None) => batches.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            (due, show_by) => {
+                let next = due.map(|(quiet, _)| quiet).into_iter().chain(show_by).min().unwrap_or(last);
+                batches.recv_timeout(next.saturating_duration_since(last))
+            }
         };
         let publish_now = match batch {
             Ok(batch) => {
                 for (item, place) in batch {
                     let began = Instant::now();
-                    take(handles, item, &mut knowledge, &mut templates, &mut unpublished);
+                    let (is_learned, before) = (matches!(item, Item::Learn(..)), unpublished.learned);
+                    let work = || take(handles, item, &mut knowledge, &mut templates, &mut unpublished);
+                    if handles.store.vitals().guard(Part::Learner, work).is_none() {
+                        unpublished.learned = before + u64::from(is_learned);
+                        begin_anew(handles, &mut knowledge, &mut unpublished);
+                    }
                     slow_down(handles, began);
                     drop(place);
                 }
-                if unpublished.recorded_bytes >= MAX_RECORDED_WAITING_BYTES {
-                    unpublished.record(handles);
-                }
                 due.is_some_and(|(_, latest)| Instant::now() >= latest)
             }
-            Err(RecvTimeoutError::Timeout) => true,
-            Err(RecvTimeoutError::Disconnected) => return publish(handles, &knowledge, &mut unpublished),
+            Err(RecvTimeoutError::Timeout) => due.is_some_and(|(quiet, _)| Instant::now() >= quiet),
+            Err(RecvTimeoutError::Disconnected) => {
+                return guarded(handles, &mut knowledge, &mut unpublished, publish);
+            }
         };
         if publish_now {
             let began = Instant::now();
-            publish(handles, &knowledge, &mut unpublished);
+            guarded(handles, &mut knowledge, &mut unpublished, publish);
             templates.tell(handles);
             slow_down(handles, began);
             rest = Rest::after(began);
+        } else if unpublished.show_by().is_some_and(|by| Instant::now() >= by) {
+            unpublished.record(handles);
         }
+    }
+}
+
+/// Does work of the learner that must not end it.
+fn guarded(
+    handles: &Handles,
+    knowledge: &mut Knowledge,
+    unpublished: &mut Unpublished,
+    work: impl FnOnce(&Handles, &Knowledge, &mut Unpublished),
+) {
+    let before = (unpublished.learned, unpublished.unstored);
+    if handles.store.vitals().guard(Part::Learner, || work(handles, knowledge, unpublished)).is_none() {
+        (unpublished.learned, unpublished.unstored) = before;
+        begin_anew(handles, knowledge, unpublished);
+    }
+}
+
+/// After a panic nobody knows what is half done: what the file holds takes the place of what was learned since, which is let go
+/// and counted.
+fn begin_anew(handles: &Handles, knowledge: &mut Knowledge, unpublished: &mut Unpublished) {
+    handles.stats.shed_more(unpublished.learned + unpublished.unstored);
+    let Unpublished { traffic, recorded, recorded_bytes, retry, is_owed, shown, .. } = std::mem::take(unpublished);
+    *unpublished = Unpublished { traffic, recorded, recorded_bytes, retry, is_owed, shown, ..Unpublished::default() };
+    // Rows and, from what is known now, the snapshot.
+    (unpublished.since, unpublished.edited) = (Some(Instant::now()), true);
+    match handles.store.recall() {
+        Ok((model, rules, exchanges)) => {
+            let mut journal = Journal::default();
+            exchanges.into_iter().for_each(|exchange| journal.push(exchange));
+            *knowledge = Knowledge { model, rules, journal, newest: knowledge.newest, ..Knowledge::default() };
+        }
+        Err(error) => tracing::error!(%error, "read again what was learned: expected a project file"),
     }
 }
 
@@ -298,7 +391,8 @@ fn publish(handles: &Handles, knowledge: &Knowledge, unpublished: &mut Unpublish
     let learned = std::mem::take(&mut unpublished.learned);
     let edited = std::mem::take(&mut unpublished.edited);
     let news = std::mem::take(&mut unpublished.news);
-    unpublished.since = None;
+    let again = std::mem::take(&mut unpublished.is_owed);
+    (unpublished.since, unpublished.shown, unpublished.retry) = (None, None, None);
     let mut batch = unpublished.batch(&knowledge.journal);
     if learned > 0 || edited {
         let contract = Arc::new(knowledge.model.contract_under(&knowledge.rules));
@@ -311,13 +405,16 @@ fn publish(handles: &Handles, knowledge: &Knowledge, unpublished: &mut Unpublish
         }
         handles.watchdog.adopt(&contract);
         handles.publish(&contract, &behaviour, knowledge.newest);
+    }
+    if learned > 0 || edited || again {
         batch.model = Some(knowledge.model.encode());
         batch.oldest_exchange = knowledge.journal.oldest();
     }
-    batch.watchdog = handles.watchdog.due(handles.intake.is_closing());
-    if let Err(error) = handles.store.save(batch) {
-        // What was learned stays in memory, and the next batch brings the whole model again.
-        tracing::error!(%error, learned, "store what was learned");
+    batch.watchdog = handles.watchdog.due(again || handles.intake.is_closing());
+    unpublished.unstored += learned;
+    match handles.store.save(batch) {
+        Ok(()) => handles.stats.learned(std::mem::take(&mut unpublished.unstored)),
+        // What was learned stays in memory, and the next try brings the whole model again.
+        Err(unsaved) => unpublished.take_back(*unsaved),
     }
-    handles.stats.learned(learned);
 }

@@ -33,12 +33,14 @@ use self::socket::Socket;
 use self::stream::{Stream, Switch};
 pub use self::workers::Workers;
 use crate::config::ListenLimits;
+use crate::descriptors;
 use crate::projects::Projects;
 use crate::proxy;
 use crate::proxy::body::Body;
 use crate::proxy::chaos::Cut;
 use crate::proxy::headers::Peer;
 use crate::proxy::respond::error_response;
+use crate::vitals::{Part, Vitals};
 
 /// HTTP/2 requests of one connection at once.
 const MAX_STREAMS: u32 = 256;
@@ -85,8 +87,10 @@ pub enum Role {
 /// Accepts until `stop` turns true, then drains.
 pub async fn run(listener: TcpListener, site: Site, workers: Arc<Workers>, stop: watch::Receiver<bool>) {
     let limits = site.projects.config().limits;
-    let places = Arc::new(Semaphore::new(limits.connections));
-    let refusals = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
+    let most = descriptors::places(limits.connections);
+    let places = Arc::new(Semaphore::new(most));
+    // They take descriptors, too.
+    let refusals = Arc::new(Semaphore::new(MAX_TURNED_AWAY.min(most / 4)));
     // Every connection holds a sender; when the last one is gone, so are the connections.
     let (running, mut ended) = mpsc::channel::<Infallible>(1);
     let admit = |socket: TcpStream, address, place| {
@@ -105,15 +109,17 @@ pub async fn run(listener: TcpListener, site: Site, workers: Arc<Workers>, stop:
         let (socket, address) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "accept a connection");
+                vitals(&site).fail(Part::Listener, format!("accept a connection: {error}"));
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            vitals(&site).fail(Part::Listener, format!("all of the {most} connections are taken: more are refused"));
             turn_away(socket, &refusals);
             continue;
         };
+        vitals(&site).recover(Part::Listener);
         // Answers are written whole; waiting to fill a packet would only add latency.
         let _ = socket.set_nodelay(true);
         admit(socket, address, place);
@@ -128,6 +134,10 @@ pub async fn run(listener: TcpListener, site: Site, workers: Arc<Workers>, stop:
     if tokio::time::timeout(limits.grace, ended.recv()).await.is_err() {
         tracing::warn!("exchanges were still running after {} s and were cut off", limits.grace.as_secs_f32());
     }
+}
+
+fn vitals(site: &Site) -> Arc<Vitals> {
+    Arc::clone(site.projects.current().store.vitals())
 }
 
 /// Never waits: who has no place must not cost one.

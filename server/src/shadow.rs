@@ -19,6 +19,7 @@ use understudy_policy::Mode;
 pub use self::record::Record;
 use crate::handles::Handles;
 use crate::snapshot::Snapshot;
+use crate::vitals::Part;
 
 /// Exchanges that wait to be scored; more are skipped and counted. Together with the next bound it limits memory.
 const MAX_WAITING: usize = 256;
@@ -124,7 +125,9 @@ pub fn spawn(handles: &Arc<Handles>, stage: Stage) -> std::io::Result<JoinHandle
     let handles = Arc::clone(handles);
     std::thread::Builder::new().name("understudy-shadow".into()).spawn(move || {
         crate::learner::give_way();
+        let alive = handles.store.vitals().watch(Part::Shadow);
         run(&handles, &stage);
+        alive.end();
     })
 }
 
@@ -149,7 +152,13 @@ fn run(handles: &Handles, stage: &Stage) {
         let wait = if idle { Duration::MAX } else { SAVE_EVERY.saturating_sub(saved.elapsed()) };
         match stage.queue.recv_timeout(wait) {
             Ok(Message::Score(exchange)) => {
-                changed.extend(score(handles, &mut fork, *exchange));
+                let scored = handles.store.vitals().guard(Part::Shadow, || score(handles, &mut fork, *exchange));
+                if scored.is_none() {
+                    // It begins with what is known now.
+                    fork = None;
+                    handles.shadow.skipped.fetch_add(1, Ordering::Relaxed);
+                }
+                changed.extend(scored.flatten());
                 handles.shadow.pending.fetch_sub(1, Ordering::Relaxed);
             }
             Ok(Message::Close) | Err(RecvTimeoutError::Disconnected) => return save(handles, &mut changed),

@@ -70,6 +70,11 @@ impl Stats {
         self.shed.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// Exchanges that were queued and then let go.
+    pub(crate) fn shed_more(&self, exchanges: u64) {
+        self.shed.fetch_add(exchanges, Ordering::AcqRel);
+    }
+
     pub(crate) fn learned(&self, exchanges: u64) {
         self.learned.fetch_add(exchanges, Ordering::AcqRel);
     }

@@ -3,8 +3,10 @@
 //!
 //! What callers see has no word of SQLite's, so that another database can stand here.
 
+pub mod aside;
 pub mod doctor;
 pub mod files;
+mod home;
 mod migrations;
 mod open;
 mod recorded;
@@ -13,7 +15,7 @@ mod rows;
 mod twin;
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -26,6 +28,8 @@ use understudy_types::{Mode, TrafficRow};
 
 use crate::outbox;
 use crate::shadow::Record;
+use crate::vitals::{Part, Vitals};
+use home::Home;
 use recorded::Recorder;
 use ring::Ring;
 
@@ -98,14 +102,25 @@ pub enum StoreError {
     Closed,
 }
 
-/// After so long without a command the file is tidied up.
+/// What was not written, and why. It can be written later.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Unsaved {
+    pub error: StoreError,
+    pub batch: Batch,
+}
+
+/// What was learned, people's rules, and the exchanges that the twin is computed from.
+pub type Learned = (Model, Rules, Vec<Exchange>);
+
+/// After so long without a command the file is tidied up, and looked after.
 const IDLE: Duration = Duration::from_secs(1);
 
 type Done = oneshot::Sender<Result<(), StoreError>>;
 
 #[derive(Debug)]
 enum Command {
-    Save(Box<Batch>, mpsc::SyncSender<Result<(), StoreError>>),
+    Save(Box<Batch>, mpsc::SyncSender<Result<(), Box<Unsaved>>>),
     SetMode(Mode, Done),
     SetRules(Box<Rules>, mpsc::SyncSender<Result<(), StoreError>>),
     /// Without anyone who waits for the end, when there is no `Done`.
@@ -116,6 +131,7 @@ enum Command {
     SaveWatchdog(Vec<u8>, Done),
     Move(PathBuf, oneshot::Sender<Result<(), OpenError>>),
     Twin(twin::Request),
+    Recall(mpsc::SyncSender<Result<Learned, OpenError>>),
     Close,
 }
 
@@ -123,6 +139,7 @@ enum Command {
 #[derive(Debug, Clone)]
 pub struct Store {
     commands: mpsc::Sender<Command>,
+    vitals: Arc<Vitals>,
 }
 
 /// The owner of the file and of the thread that writes it.
@@ -150,21 +167,44 @@ impl Store {
     /// The same with other bounds of recorded traffic.
     pub fn open_keeping(path: &Path, keep: Keep) -> Result<(Self, Writer, Project), OpenError> {
         let (mut connection, lock) = open::open(path)?;
-        let project = rows::load(&mut connection)?;
-        let home = Home { path: path.to_owned(), lock };
+        // What is read are bytes that may be anything.
+        let loaded = catch_unwind(AssertUnwindSafe(|| rows::load(&mut connection)));
+        let project = loaded.unwrap_or_else(|_| Err(OpenError::Damaged("it cannot be read".into())))?;
+        let home = Home::of(path, lock)?;
         let (commands, inbox) = mpsc::channel();
+        let vitals = Arc::<Vitals>::default();
+        let own = Arc::clone(&vitals);
         let thread = std::thread::Builder::new()
             .name("understudy-store".into())
-            .spawn(move || write(connection, home, Ring::new(keep), &inbox))
+            .spawn(move || write(connection, home, Ring::new(keep), &inbox, &own))
             .map_err(OpenError::Io)?;
-        Ok((Self { commands: commands.clone() }, Writer { commands, thread }, project))
+        Ok((Self { commands: commands.clone(), vitals }, Writer { commands, thread }, project))
+    }
+
+    /// How the parts of the project are doing, the one that writes among them.
+    #[must_use]
+    pub fn vitals(&self) -> &Arc<Vitals> {
+        &self.vitals
     }
 
     /// Waits until the batch is on disk. For threads that may wait.
-    pub fn save(&self, batch: Batch) -> Result<(), StoreError> {
+    pub fn save(&self, batch: Batch) -> Result<(), Box<Unsaved>> {
+        let closed = |batch| Box::new(Unsaved { error: StoreError::Closed, batch });
         let (done, saved) = mpsc::sync_channel(1);
-        self.commands.send(Command::Save(Box::new(batch), done)).map_err(|_| StoreError::Closed)?;
-        saved.recv().map_err(|_| StoreError::Closed)?
+        self.commands.send(Command::Save(Box::new(batch), done)).map_err(|unsent| match unsent.0 {
+            Command::Save(batch, _) => closed(*batch),
+            _ => closed(Batch::default()),
+        })?;
+        // What the writer panicked over is not tried again.
+        saved.recv().map_err(|_| closed(Batch::default()))?
+    }
+
+    /// What the file holds of what was learned. For threads that may wait.
+    pub fn recall(&self) -> Result<Learned, OpenError> {
+        let closed = || OpenError::Io(std::io::Error::other("the project is closed"));
+        let (done, recalled) = mpsc::sync_channel(1);
+        self.commands.send(Command::Recall(done)).map_err(|_| closed())?;
+        recalled.recv().map_err(|_| closed())?
     }
 
     /// Waits until people's rules are on disk, in the place of those that were there. For threads that may wait.
@@ -224,62 +264,74 @@ impl Store {
     }
 }
 
-/// Where an open file lies, and what keeps others away from it.
-struct Home {
-    path: PathBuf,
-    lock: File,
-}
-
-impl Home {
-    /// Notes what the file was like when it was closed in good order.
-    fn seal(mut self) {
-        if let Err(error) = open::seal(&mut self.lock, &self.path) {
-            tracing::debug!(%error, "note how the project file was left");
-        }
-    }
-
-    /// Closes the file, moves it, and opens it again. What cannot be moved stays where it is.
-    fn move_to(
-        self,
-        connection: Connection,
-        to: &Path,
-    ) -> (Result<(), OpenError>, Result<(Connection, Self), OpenError>) {
-        let closed = connection.close().map_err(|(_, error)| error.into());
-        let moved = closed.and_then(|()| files::carry(&self.path, to));
-        let path = if moved.is_ok() { to.to_owned() } else { self.path.clone() };
-        drop(self);
-        let opened = open::open(&path).map(|(connection, lock)| (connection, Self { path, lock }));
-        (moved, opened)
-    }
-}
-
-fn write(mut connection: Connection, mut home: Home, mut ring: Ring, inbox: &mpsc::Receiver<Command>) {
-    let mut recorder = Recorder::default();
+fn write(connection: Connection, home: Home, ring: Ring, inbox: &mpsc::Receiver<Command>, vitals: &Vitals) {
+    let alive = vitals.watch(Part::Store);
+    let mut desk = Desk { connection, ring, recorder: Recorder::default(), is_astray: false };
+    let (mut home, mut is_untidy, mut wait) = (home, true, IDLE);
     loop {
-        let command = match inbox.recv_timeout(IDLE) {
-            Ok(command) => command,
-            Err(mpsc::RecvTimeoutError::Timeout) => match idle(&connection, inbox) {
-                Some(command) => command,
-                None => break,
-            },
+        let command = match inbox.recv_timeout(wait) {
+            Ok(command) => Some(command),
+            Err(mpsc::RecvTimeoutError::Timeout) => None,
             Err(mpsc::RecvTimeoutError::Disconnected) => break,
         };
-        // Whoever asked may have stopped waiting; what was asked for is done all the same.
+        // A file that is not where it was would take everything and keep nothing.
+        match home.look_after(desk.connection, vitals) {
+            Ok((connection, found)) => (desk.connection, home) = (connection, found),
+            Err(error) => {
+                return tracing::error!(%error, "open the project file again: expected one");
+            }
+        }
+        desk.is_astray = home.is_astray;
         match command {
-            Command::Save(batch, done) => {
-                let saved = rows::save(&mut connection, &batch, &mut recorder);
-                let grown = *saved.as_ref().unwrap_or(&0);
-                drop(done.send(saved.map(drop)));
-                // Nobody waits for what is let go.
-                match ring.trim(&mut connection, &batch.traffic, grown) {
-                    Ok(gone) => recorder.forget(gone),
-                    Err(error) => tracing::error!(%error, "let go of old traffic"),
+            Some(Command::Close) => break,
+            Some(Command::Move(to, done)) => {
+                let (moved, opened) = home.move_to(desk.connection, &to);
+                drop(done.send(moved));
+                match opened {
+                    Ok((reopened, at)) => (desk.connection, home) = (reopened, at),
+                    // Whoever waits for a write is told that the file is closed.
+                    Err(error) => {
+                        return tracing::error!(%error, path = %to.display(), "open a project file that was moved: expected one");
+                    }
                 }
             }
-            Command::SetMode(mode, done) => drop(done.send(rows::set_mode(&connection, mode))),
-            Command::SetRules(rules, done) => drop(done.send(rows::set_rules(&connection, &rules))),
+            // Whoever asked may have stopped waiting; what was asked for is done all the same.
+            Some(command) => {
+                (is_untidy, wait) = (true, IDLE);
+                if vitals.guard(Part::Store, || desk.serve(command, vitals)).is_none() {
+                    // What of it is in the file is not known.
+                    desk.recorder = Recorder::default();
+                }
+            }
+            None if is_untidy => {
+                is_untidy = desk.tidy();
+                wait = if is_untidy { Duration::ZERO } else { IDLE };
+            }
+            None => {}
+        }
+    }
+    alive.end();
+    home.leave(desk.connection);
+}
+
+/// An open file, and what is known of it.
+struct Desk {
+    connection: Connection,
+    ring: Ring,
+    recorder: Recorder,
+    /// The file is not where it should be, which was told.
+    is_astray: bool,
+}
+
+impl Desk {
+    fn serve(&mut self, command: Command, vitals: &Vitals) {
+        let connection = &mut self.connection;
+        match command {
+            Command::Save(batch, done) => self.save(*batch, &done, vitals),
+            Command::SetMode(mode, done) => drop(done.send(rows::set_mode(connection, mode))),
+            Command::SetRules(rules, done) => drop(done.send(rows::set_rules(connection, &rules))),
             Command::SaveOutbox(entry, done) => {
-                let saved = rows::save_outbox(&connection, &entry);
+                let saved = rows::save_outbox(connection, &entry);
                 match (done, saved) {
                     (Some(done), saved) => drop(done.send(saved)),
                     (None, Err(error)) => tracing::error!(%error, "store a write that the twin answered"),
@@ -287,49 +339,44 @@ fn write(mut connection: Connection, mut home: Home, mut ring: Ring, inbox: &mps
                 }
             }
             Command::SaveFidelity(records) => {
-                if let Err(error) = rows::save_fidelity(&mut connection, &records) {
+                if let Err(error) = rows::save_fidelity(connection, &records) {
                     tracing::error!(%error, "store how well the twin did");
                 }
             }
-            Command::ClearFidelity(done) => drop(done.send(rows::clear_fidelity(&connection))),
-            Command::SaveWatchdog(bytes, done) => drop(done.send(rows::save_watchdog(&connection, &bytes))),
-            Command::DropOutbox(id, done) => drop(done.send(rows::drop_outbox(&connection, id))),
-            Command::Move(to, done) => {
-                let (moved, opened) = home.move_to(connection, &to);
-                drop(done.send(moved));
-                match opened {
-                    Ok((reopened, at)) => (connection, home) = (reopened, at),
-                    // Whoever waits for a write is told that the file is closed.
-                    Err(error) => {
-                        return tracing::error!(%error, path = %to.display(), "open a project file that was moved: expected one");
-                    }
-                }
-            }
-            Command::Twin(request) => request.serve(&connection),
-            Command::Close => break,
+            Command::ClearFidelity(done) => drop(done.send(rows::clear_fidelity(connection))),
+            Command::SaveWatchdog(bytes, done) => drop(done.send(rows::save_watchdog(connection, &bytes))),
+            Command::DropOutbox(id, done) => drop(done.send(rows::drop_outbox(connection, id))),
+            Command::Twin(request) => request.serve(connection),
+            Command::Recall(done) => drop(done.send(rows::recall(connection))),
+            // They are the writer's own.
+            Command::Move(..) | Command::Close => {}
         }
     }
-    match connection.close() {
-        Ok(()) => home.seal(),
-        Err((_, error)) => tracing::warn!(%error, "close the project file"),
-    }
-}
 
-/// Gives room back to the file system until somebody wants something; then waits. `None` when nobody ever will.
-fn idle(connection: &Connection, inbox: &mpsc::Receiver<Command>) -> Option<Command> {
-    loop {
-        match ring::vacuum(connection) {
-            Ok(true) => {}
-            Ok(false) => return inbox.recv().ok(),
+    fn save(&mut self, batch: Batch, done: &mpsc::SyncSender<Result<(), Box<Unsaved>>>, vitals: &Vitals) {
+        let grown = match rows::save(&mut self.connection, &batch, &mut self.recorder) {
+            Ok(grown) => grown,
             Err(error) => {
-                tracing::warn!(%error, "give back room of the project file");
-                return inbox.recv().ok();
+                vitals.fail(Part::Store, error.to_string());
+                return drop(done.send(Err(Box::new(Unsaved { error, batch }))));
             }
+        };
+        if !self.is_astray {
+            vitals.recover(Part::Store);
         }
-        match inbox.try_recv() {
-            Ok(command) => return Some(command),
-            Err(mpsc::TryRecvError::Empty) => {}
-            Err(mpsc::TryRecvError::Disconnected) => return None,
+        drop(done.send(Ok(())));
+        // Nobody waits for what is let go.
+        match self.ring.trim(&mut self.connection, &batch.traffic, grown) {
+            Ok(gone) => self.recorder.forget(gone),
+            Err(error) => tracing::error!(%error, "let go of old traffic"),
         }
+    }
+
+    /// Gives some room back to the file system. True when there is more.
+    fn tidy(&self) -> bool {
+        ring::vacuum(&self.connection).unwrap_or_else(|error| {
+            tracing::warn!(%error, "give back room of the project file");
+            false
+        })
     }
 }

@@ -102,13 +102,19 @@ async fn a_newer_file_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn damaged_files_are_refused_and_left_alone() {
+async fn damaged_files_are_set_aside_as_they_were() {
     let dir = taught().await.1.stop().await;
     let path = dir.path().join("default.db");
     let whole = fs::read(&path).unwrap();
     let check = async |bytes: &[u8], words: &str| {
         fs::write(&path, bytes).unwrap();
-        refused(dir.path(), words).await;
+        let app = App::start(support::config(dir.path(), None), Vec::new()).await.unwrap();
+        let told = app.handles().store.vitals().report().into_iter().find_map(|part| part.says).unwrap_or_default();
+        assert!(told.contains(words) && told.contains("set aside as default.damaged-1.db"), "{words}: {told}");
+        app.shutdown().await;
+        let aside = dir.path().join("default.damaged-1.db");
+        assert_eq!(fs::read(&aside).unwrap(), bytes, "{words}: the file was touched");
+        fs::remove_file(aside).unwrap();
     };
     check(&whole[..50], "damaged").await;
     check(&whole[..whole.len() - 1000], "its end is missing").await;

@@ -72,9 +72,38 @@ pub struct Status {
     /// Faults on purpose.
     #[serde(default)]
     pub chaos: ChaosStatus,
+    /// How the parts beside the traffic are doing.
+    #[serde(default)]
+    pub parts: Vec<PartHealth>,
     pub uptime_seconds: u64,
     /// Resident memory of the process, when the platform tells it.
     pub memory_bytes: Option<u64>,
+}
+
+/// How a part of the server is doing that works beside the traffic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartHealth {
+    pub name: String,
+    pub state: PartState,
+    /// How often it panicked and began anew.
+    pub restarts: u64,
+    /// Since when the state or what it says holds, in Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PartState {
+    Ok,
+    /// At one piece of work for too long.
+    Stalled,
+    /// What it does fails; it goes on trying.
+    Failing,
+    /// Gone.
+    Down,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

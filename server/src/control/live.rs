@@ -12,7 +12,9 @@ use tokio::time::MissedTickBehavior;
 use understudy_types::{LiveMessage, Status, TrafficRow};
 
 use super::Control;
+use crate::handles::Handles;
 use crate::projects::Projects;
+use crate::vitals::Part;
 
 /// Faster than this nobody reads.
 const TICK: Duration = Duration::from_millis(125);
@@ -47,28 +49,38 @@ pub async fn run(projects: Arc<Projects>, feed: Arc<Feed>, mut stopped: watch::R
             _ = interval.tick() => {}
             _ = stopped.wait_for(|stop| *stop) => return,
         }
-        let handles = projects.current();
-        let (rows, skipped) = handles.traffic.take_fresh();
-        let alerts = handles.watchdog.take_news();
-        let chaos = handles.chaos.take_news();
-        if feed.ticks.receiver_count() == 0 {
-            continue;
-        }
-        for alert in alerts {
-            let _ = feed.ticks.send(text(&LiveMessage::Drift { alert: Box::new(alert) }));
-        }
-        for says in chaos {
-            let _ = feed.ticks.send(text(&LiveMessage::Chaos { says }));
-        }
-        let status = handles.status();
-        let seen = without_clock(&status);
-        if rows.is_empty() && skipped == 0 && last.as_ref() == Some(&seen) {
-            continue;
-        }
-        last = Some(seen);
-        // Without a viewer left nobody misses it.
-        let _ = feed.ticks.send(text(&tick(status, rows, skipped)));
+        let (handles, feed, mut seen) = (projects.current(), Arc::clone(&feed), last.take());
+        // On a thread of its own: what hangs in it must not take other tasks along. What cannot be told once is told the next time.
+        let told = tokio::task::spawn_blocking(move || {
+            handles.store.vitals().guard(Part::Dashboard, || tell(&handles, &feed, &mut seen));
+            seen
+        });
+        last = told.await.unwrap_or_default();
     }
+}
+
+/// What is new since the last time.
+fn tell(handles: &Handles, feed: &Feed, last: &mut Option<Status>) {
+    let (rows, skipped) = handles.traffic.take_fresh();
+    let alerts = handles.watchdog.take_news();
+    let chaos = handles.chaos.take_news();
+    if feed.ticks.receiver_count() == 0 {
+        return;
+    }
+    for alert in alerts {
+        let _ = feed.ticks.send(text(&LiveMessage::Drift { alert: Box::new(alert) }));
+    }
+    for says in chaos {
+        let _ = feed.ticks.send(text(&LiveMessage::Chaos { says }));
+    }
+    let status = handles.status();
+    let seen = without_clock(&status);
+    if rows.is_empty() && skipped == 0 && last.as_ref() == Some(&seen) {
+        return;
+    }
+    *last = Some(seen);
+    // Without a viewer left nobody misses it.
+    let _ = feed.ticks.send(text(&tick(status, rows, skipped)));
 }
 
 /// Uptime and memory alone are no news.

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use understudy_contract::Contract;
-use understudy_types::{Breaker, DURATION_BOUNDS_US, Health, Mode, Source, Status};
+use understudy_types::{Breaker, DURATION_BOUNDS_US, Health, Mode, PartState, Source, Status};
 
 use crate::handles::Handles;
 use crate::stats::DurationCounts;
@@ -39,6 +39,14 @@ fn process(page: &mut Page, status: &Status) {
     page.gauge("mode", "1 for the mode that is on, 0 for the others.");
     for (word, mode) in [("proxy", Mode::Proxy), ("mock", Mode::Mock), ("shadow", Mode::Shadow)] {
         page.sample("mode", &[("mode", word)], u8::from(status.mode == mode));
+    }
+    page.gauge("part_up", "1 while a part beside the traffic does its work; 0 while it hangs, fails or is gone.");
+    for part in &status.parts {
+        page.sample("part_up", &[("part", &part.name)], u8::from(part.state == PartState::Ok));
+    }
+    page.counter("part_restarts_total", "How often a part panicked and began anew.");
+    for part in &status.parts {
+        page.sample("part_restarts_total", &[("part", &part.name)], part.restarts);
     }
     page.gauge("chaos_on", "1 while faults are injected on purpose.");
     page.sample("chaos_on", &[], u8::from(status.chaos.on));

@@ -20,6 +20,7 @@ use crate::proxy::exchange::Observed;
 use crate::proxy::overhear::Said;
 use crate::stats::Stats;
 use crate::traffic::Traffic;
+use crate::vitals::Part;
 
 /// Bounds of the queue: a few seconds of heavy traffic, and memory that a laptop has.
 const MAX_EXCHANGES: usize = 8192;
@@ -206,10 +207,18 @@ fn gather(handles: &Handles, inbox: &Inbox, first: Message, batch: &mut Vec<Park
     let mut next = Some(first);
     while let Some(message) = next {
         let parked = match message {
-            Message::Observed(parcel, mut place) => Some((unpack(handles, *parcel, &mut place), Some(place))),
+            Message::Observed(parcel, mut place) => {
+                let is_learned = is_learnable(parcel.source, parcel.status);
+                let item = handles.store.vitals().guard(Part::Intake, || unpack(handles, *parcel, &mut place));
+                if item.is_none() {
+                    handles.stats.shed_more(u64::from(is_learned));
+                    handles.traffic.skip();
+                }
+                item.map(|item| (item, Some(place)))
+            }
             Message::Edit(request) => Some((Item::Edit(request), None)),
             Message::Said(said, _place) => {
-                show(handles, *said);
+                handles.store.vitals().guard(Part::Intake, || show(handles, *said));
                 None
             }
             Message::Close => return false,

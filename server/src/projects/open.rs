@@ -28,10 +28,11 @@ use crate::redact::{self, Redactor};
 use crate::shadow::{self, Shadow, Stage};
 use crate::snapshot::{Snapshot, policy_mode};
 use crate::stats::Stats;
-use crate::store::{Project, Store, Writer, beside, files};
+use crate::store::{OpenError, Project, Store, Writer, aside, beside, files};
 use crate::traces::Traces;
 use crate::traffic::Traffic;
 use crate::twin::{TwinControl, first_state, parse};
+use crate::vitals::Part;
 use crate::watchdog::webhooks::{self, Outgoing, Webhooks};
 use crate::watchdog::{self, webhooks_of};
 
@@ -76,16 +77,36 @@ pub(super) struct Open {
 impl Opened {
     /// Opens or makes the file. Whoever reads the mistake knows which key it is about.
     pub fn open(config: &Config, name: &str) -> Result<Self, Mistake> {
-        let dir = &config.data_dir;
-        let unwritable = |error: std::io::Error| {
-            Mistake::new("DATA_DIR", dir.display(), format!("a folder that can be written to ({error})"))
+        let path = place(config, name)?;
+        let file = Store::open_keeping(&path, config.keep).map_err(|error| unusable(&path, error))?;
+        Self::with_key(name, &path, file)
+    }
+
+    /// The same at a start, which a damaged file does not prevent: it is set aside, and that is told.
+    pub fn open_at_start(config: &Config, name: &str) -> Result<Self, Mistake> {
+        let path = place(config, name)?;
+        let reason = if aside::is_emptied(&path) {
+            "it is empty".to_owned()
+        } else {
+            match Store::open_keeping(&path, config.keep) {
+                Ok(file) => return Self::with_key(name, &path, file),
+                Err(error) => aside::damage(&path, &error).ok_or_else(|| unusable(&path, error))?,
+            }
         };
-        std::fs::create_dir_all(dir).map_err(unwritable)?;
-        tempfile_in(dir).map_err(unwritable)?;
-        let path = dir.join(name);
-        let (store, writer, project) = Store::open_keeping(&path, config.keep)
-            .map_err(|error| Mistake::new("DB_NAME", path.display(), format!("a project file {error}")))?;
-        let key = beside(&path, ".key");
+        let kept = aside::set_aside(&path).map_err(|error| unusable(&path, error))?;
+        let kept = kept.file_name().unwrap_or_default().to_string_lossy();
+        let says = format!(
+            "the project file was damaged ({reason}); it was set aside as {kept}, and a new one was begun. What can be \
+             read of it is had by: understudy doctor --repair {kept}"
+        );
+        tracing::error!(path = %path.display(), "{says}");
+        let opened = Self::open(config, name)?;
+        opened.store.vitals().note(Part::Store, says);
+        Ok(opened)
+    }
+
+    fn with_key(name: &str, path: &Path, (store, writer, project): (Store, Writer, Project)) -> Result<Self, Mistake> {
+        let key = beside(path, ".key");
         match Redactor::open(&key) {
             Ok(redactor) => Ok(Self { name: name.to_owned(), store, writer, project, redactor }),
             Err(error) => {
@@ -125,10 +146,15 @@ impl Open {
         let shadow = shadow::spawn(&handles, stage).map_err(threads)?;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        tasks.spawn(probe::run(Arc::clone(&handles), stopped.clone()));
-        tasks.spawn(chaos::run(Arc::clone(&handles), stopped.clone()));
-        tasks.spawn(keep_twin(Arc::clone(&handles), stopped.clone()));
-        tasks.spawn(webhooks::run(outgoing, (*shared.careful).clone(), stopped));
+        let work = (Arc::clone(&handles), stopped.clone());
+        tasks.spawn(kept(Part::Probe, work.clone(), probe::run));
+        tasks.spawn(kept(Part::Chaos, work.clone(), chaos::run));
+        tasks.spawn(kept(Part::Keeper, work, keep_twin));
+        let vitals = Arc::clone(handles.store.vitals());
+        let careful = (*shared.careful).clone();
+        tasks.spawn(async move {
+            vitals.keep(Part::Webhooks, webhooks::run(outgoing, careful, stopped), || None).await;
+        });
         let own = Arc::strong_count(&handles);
         Ok(Self { handles, stop, tasks, learner, shadow, plugins: watch, writer, own })
     }
@@ -163,6 +189,22 @@ impl Open {
             tracing::error!(%error, "close the project");
         }
     }
+}
+
+/// Where the file of a project is or will be, in a folder that can be written to.
+fn place(config: &Config, name: &str) -> Result<PathBuf, Mistake> {
+    let dir = &config.data_dir;
+    let unwritable = |error: std::io::Error| {
+        Mistake::new("DATA_DIR", dir.display(), format!("a folder that can be written to ({error})"))
+    };
+    std::fs::create_dir_all(dir).map_err(unwritable)?;
+    tempfile_in(dir).map_err(unwritable)?;
+    Ok(dir.join(name))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
+fn unusable(path: &Path, error: OpenError) -> Mistake {
+    Mistake::new("DB_NAME", path.display(), format!("a project file {error}"))
 }
 
 /// Proves that files can be made here.
@@ -246,6 +288,21 @@ fn build(
 pub(super) fn seed_of(name: &str) -> u64 {
     let hash = blake3::hash(name.as_bytes());
     u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("a hash has more than eight bytes"))
+}
+
+/// What a task of a project works with: the project, and when to end.
+type Work = (Arc<Handles>, watch::Receiver<bool>);
+
+/// Begins a task anew when it panics.
+fn kept<F: Future<Output = ()> + Send>(
+    part: Part,
+    (handles, stopped): Work,
+    run: impl Fn(Arc<Handles>, watch::Receiver<bool>) -> F + Send + Sync,
+) -> impl Future<Output = ()> + Send {
+    let (vitals, project) = (Arc::clone(handles.store.vitals()), Arc::downgrade(&handles));
+    // Made here, so that the project is shared with it from now on: see `own`.
+    let first = run(handles, stopped.clone());
+    async move { vitals.keep(part, first, || Some(run(project.upgrade()?, stopped.clone()))).await }
 }
 
 /// Stores the twin's state now and then, so that even a crash loses little of it.

@@ -24,6 +24,7 @@ use super::respond::{self, Refusal};
 use super::twin::{append, draw_bits};
 use super::{Hop, answer, choice, finish, refuse};
 use crate::handles::Handles;
+use crate::vitals::Part;
 
 /// The most of a body that is handed to a plugin, so that there is room for the fields beside it.
 const BODY_BYTES: usize = 48 << 10;
@@ -37,7 +38,7 @@ pub(super) async fn handle(
 ) -> Response<Body> {
     let plugins = handles.plugins.current();
     let path = exchange.target.path().to_owned();
-    let interest = plugins.interest(exchange.method.as_str(), &path);
+    let interest = asked(&handles, || Some(plugins.interest(exchange.method.as_str(), &path))).unwrap_or_default();
     if interest.is_none() {
         return answer(handles, peer, exchange, hop).await;
     }
@@ -45,7 +46,7 @@ pub(super) async fn handle(
 
     // 1. A fault, unless the client wants none.
     if interest.chaos && !wants_no_fault(&exchange.headers) {
-        match plugins.decide(&path, &chaos_request(&handles, &exchange)) {
+        match asked(&handles, || plugins.decide(&path, &chaos_request(&handles, &exchange))) {
             Some(Said { plugin, what: Fault::Abort(abort) }) => {
                 let reason = format!("plugin {plugin}: abort with {}", abort.status);
                 return end(&handles, exchange, aborted(abort), Source::Fault, reason);
@@ -60,7 +61,7 @@ pub(super) async fn handle(
 
     // 2. An answer in everyone's place.
     if interest.request {
-        match ask(&plugins, &path, &mut exchange).await {
+        match ask(&handles, &plugins, &path, &mut exchange).await {
             Ok(Some(Said { plugin, what })) => {
                 let reason = format!("plugin {plugin} answered");
                 return end(&handles, exchange, whole(what), Source::Twin, reason);
@@ -78,9 +79,10 @@ pub(super) async fn handle(
     });
     let held = Held::of(&handles);
     exchange.held = Some(Arc::clone(&held));
+    let held_by = Arc::clone(&handles);
     let mut response = answer(handles, peer, exchange, hop).await;
     if let Some(head) = head {
-        response = amend(&plugins, &path, &head, response, &mut notes).await;
+        response = amend((&held_by, &plugins), &path, &head, response, &mut notes).await;
     }
     if !notes.is_empty() {
         let note = notes.join("; ");
@@ -89,6 +91,11 @@ pub(super) async fn handle(
     }
     held.release();
     response
+}
+
+/// A host that panics has no opinion.
+fn asked<T>(handles: &Handles, ask: impl FnOnce() -> Option<T>) -> Option<T> {
+    handles.store.vitals().guard(Part::Plugins, ask).flatten()
 }
 
 fn end(
@@ -126,6 +133,7 @@ fn aborted(abort: Abort) -> Response<Body> {
 
 /// The body is read first, and then belongs to us: upstream gets a copy. One that may be too long is left alone.
 async fn ask(
+    handles: &Handles,
     plugins: &PluginSet,
     path: &str,
     exchange: &mut ExchangeContext,
@@ -136,7 +144,7 @@ async fn ask(
         Some(_) => return Ok(None),
     };
     exchange.collected = exchange.body.is_some().then(|| body.clone());
-    Ok(plugins.answer(path, &request(exchange, body)))
+    Ok(asked(handles, || plugins.answer(path, &request(exchange, body))))
 }
 
 fn request(exchange: &ExchangeContext, body: Bytes) -> responder::Request {
@@ -154,7 +162,7 @@ fn fields(headers: &HeaderMap) -> Vec<(String, String)> {
 }
 
 async fn amend(
-    plugins: &PluginSet,
+    (handles, plugins): (&Handles, &PluginSet),
     path: &str,
     request: &responder::Request,
     response: Response<Body>,
@@ -173,7 +181,7 @@ async fn amend(
         headers: fields(&parts.headers),
         body: body.clone().into(),
     };
-    let Some(Said { plugin, what }) = plugins.amend(path, request, &asked) else {
+    let Some(Said { plugin, what }) = self::asked(handles, || plugins.amend(path, request, &asked)) else {
         return Response::from_parts(parts, Body::from(body));
     };
     notes.push(format!("changed by plugin {plugin}"));

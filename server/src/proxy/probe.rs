@@ -11,6 +11,7 @@ use understudy_policy::is_unwell;
 use super::body::Outgoing;
 use super::upstream::{Over, Upstream};
 use crate::handles::Handles;
+use crate::vitals::Part;
 
 /// Both together stay well below the two seconds in which upstream's return shall be noticed.
 const EVERY: Duration = Duration::from_millis(250);
@@ -23,6 +24,7 @@ pub async fn run(handles: Arc<Handles>, mut stopped: watch::Receiver<bool>) {
             () = tokio::time::sleep(EVERY) => {}
             _ = stopped.wait_for(|stop| *stop) => return,
         }
+        handles.store.vitals().suffer(Part::Probe);
         let upstream = handles.upstream.load_full();
         if upstream.health.is_open() && is_back(&upstream).await {
             upstream.health.wake();

@@ -8,8 +8,8 @@ use std::{fs, io};
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params, params_from_iter};
+use understudy_contract::Model;
 use understudy_contract::drift::Watchdog;
-use understudy_contract::{Exchange, Model};
 
 use super::migrations::{VERSION, migrate, schema_at, schema_of};
 use super::open::{self, Found, OpenError, beside, create, lock};
@@ -165,7 +165,7 @@ fn is_sound(table: &str, cells: &[Value]) -> bool {
     match table {
         "setting" => rows::is_setting(text(0), text(1)),
         "model" => blake3::hash(blob(1)).as_bytes() == blob(2) && Model::decode(blob(1)).is_ok(),
-        "journal" => rmp_serde::from_slice::<Exchange>(blob(1)).is_ok(),
+        "journal" => rows::exchange_of(blob(1)).is_ok(),
         "recorded" => recorded::is_sound(blob(3)),
         "outbox" => serde_json::from_str::<outbox::Entry>(text(1)).is_ok(),
         "fidelity" => serde_json::from_str::<Record>(text(1)).is_ok(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rusqlite::{Connection, OpenFlags};
 
-use super::migrations::{APPLICATION_ID, VERSION, migrate};
+use super::migrations::{APPLICATION_ID, VERSION, migrate, schema_at, schema_of};
 
 /// Why a project cannot be opened. Each fits after "expected a project file".
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,8 @@ impl From<rusqlite::Error> for OpenError {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         match error.sqlite_error_code() {
             Some(DatabaseCorrupt | NotADatabase) => Self::Damaged(error.to_string()),
+            // A row that is not what its table says.
+            None => Self::Damaged(error.to_string()),
             _ => Self::Sql(error),
         }
     }
@@ -42,7 +44,11 @@ impl From<rusqlite::Error> for OpenError {
 
 /// The connection, and the lock that keeps other processes away while it is open.
 pub(super) fn open(path: &Path) -> Result<(Connection, File), OpenError> {
-    let mut lock = lock(path)?;
+    open_under(lock(path)?, path)
+}
+
+/// The same for whoever has the lock.
+pub(super) fn open_under(mut lock: File, path: &Path) -> Result<(Connection, File), OpenError> {
     let has_log = beside(path, "-wal").exists();
     let is_new = match inspect(path)? {
         Found::Nothing => {
@@ -68,6 +74,9 @@ pub(super) fn open(path: &Path) -> Result<(Connection, File), OpenError> {
     }
     // Before the switch to a log, so that a file's head always tells what it is.
     migrate(&mut connection)?;
+    if schema_of(&connection)? != schema_at(VERSION)? {
+        return Err(OpenError::Damaged("its tables are not those of a project".into()));
+    }
     connection.pragma_update(None, "journal_mode", "wal")?;
     // With a log this loses at most the last moments in a power cut, and never damages the file.
     connection.pragma_update(None, "synchronous", "normal")?;

@@ -97,7 +97,7 @@ impl Recorder {
     fn put(&mut self, connection: &Connection) -> Result<i64, StoreError> {
         let ids = || self.block.exchanges.iter().map(|kept| kept.exchange.id as i64);
         let (Some(first), Some(low), Some(high)) = (ids().next(), ids().min(), ids().max()) else { return Ok(0) };
-        let bytes = zstd::bulk::compress(&rmp_serde::to_vec(&self.block)?, LEVEL).map_err(StoreError::Pack)?;
+        let bytes = pack(&rmp_serde::to_vec(&self.block)?).map_err(StoreError::Pack)?;
         connection
             .prepare_cached("INSERT OR REPLACE INTO recorded (id, low, high, bytes) VALUES (?, ?, ?, ?)")?
             .execute(params![first, low, high, bytes])?;
@@ -126,6 +126,13 @@ pub(super) fn forget(connection: &Connection, last: i64) -> rusqlite::Result<u64
 /// Whether a block can be read.
 pub(super) fn is_sound(bytes: &[u8]) -> bool {
     unpack(bytes).is_some_and(|block| block.exchanges.iter().all(|kept| block.whole(kept).is_some()))
+}
+
+/// With a checksum, so that what was damaged is not shown as what was said.
+fn pack(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+    compressor.include_checksum(true)?;
+    compressor.compress(bytes)
 }
 
 fn unpack(bytes: &[u8]) -> Option<Block> {
@@ -212,7 +219,7 @@ mod tests {
         recorder.push(&exchange(10, "short"));
         assert_eq!(recorder.block.bodies.len(), 3, "none, the long one, the short one");
         assert_eq!(recorder.bytes, long.len() + 5);
-        let bytes = zstd::bulk::compress(&rmp_serde::to_vec(&recorder.block).unwrap(), LEVEL).unwrap();
+        let bytes = pack(&rmp_serde::to_vec(&recorder.block).unwrap()).unwrap();
         let block = unpack(&bytes).unwrap();
         assert_eq!(block.whole(&block.exchanges[4]).unwrap(), *exchange(5, &long));
         assert_eq!(block.whole(&block.exchanges[9]).unwrap(), *exchange(10, "short"));
@@ -220,7 +227,7 @@ mod tests {
 
     #[test]
     fn what_is_no_block_is_told() {
-        let packed = |bytes: &[u8]| zstd::bulk::compress(bytes, LEVEL).unwrap();
+        let packed = |bytes: &[u8]| pack(bytes).unwrap();
         assert!(is_sound(&packed(&rmp_serde::to_vec(&Block::default()).unwrap())));
         let lost = Kept { exchange: Exchange::clone(&exchange(1, "")), request: 9, response: 0 };
         let lost = Block { bodies: vec![Bytes::new()], exchanges: vec![lost] };
@@ -228,6 +235,10 @@ mod tests {
         // A gigabyte of nothing, in some kilobytes.
         let bomb = packed(&vec![0; 1 << 28]);
         assert!(bomb.len() < 1 << 20 && !is_sound(&bomb));
+        let mut flipped = packed(&rmp_serde::to_vec(&vec!["a name"; 9]).unwrap());
+        let last = flipped.len() - 1;
+        flipped[last] ^= 1;
+        assert!(unpack(&flipped).is_none());
         for bytes in [&b""[..], b"a letter", &bomb[..9]] {
             assert!(!is_sound(bytes));
         }

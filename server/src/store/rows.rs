@@ -12,7 +12,7 @@ use crate::outbox;
 use crate::shadow::Record;
 
 use super::recorded::Recorder;
-use super::{Batch, OpenError, Project, StoreError, TRAFFIC_ROWS};
+use super::{Batch, Learned, OpenError, Project, StoreError, TRAFFIC_ROWS};
 
 pub(super) fn load(connection: &mut Connection) -> Result<Project, OpenError> {
     Ok(Project {
@@ -27,6 +27,11 @@ pub(super) fn load(connection: &mut Connection) -> Result<Project, OpenError> {
         watchdog: load_watchdog(connection)?,
         twin_state: super::twin::current(connection)?,
     })
+}
+
+/// What was learned, and from what.
+pub(super) fn recall(connection: &Connection) -> Result<Learned, OpenError> {
+    Ok((load_model(connection)?, load_rules(connection)?, load_journal(connection)?))
 }
 
 pub(super) fn load_mode(connection: &Connection) -> Result<Mode, OpenError> {
@@ -94,10 +99,35 @@ fn load_model(connection: &Connection) -> Result<Model, OpenError> {
 pub(super) fn load_journal(connection: &Connection) -> Result<Vec<Exchange>, OpenError> {
     let mut statement = connection.prepare("SELECT exchange FROM journal ORDER BY id")?;
     let blobs = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
-    let decode = |blob: rusqlite::Result<Vec<u8>>| {
-        rmp_serde::from_slice(&blob?).map_err(|error| OpenError::Damaged(format!("an exchange: {error}")))
-    };
-    blobs.map(decode).collect()
+    blobs.map(|blob| exchange_of(&blob?)).collect()
+}
+
+/// Of an exchange's checksum, behind it.
+const SUM_BYTES: usize = 8;
+
+fn sum(bytes: &[u8]) -> [u8; SUM_BYTES] {
+    let hash = blake3::hash(bytes);
+    std::array::from_fn(|at| hash.as_bytes()[at])
+}
+
+/// With a checksum behind it: the twin would believe what a damaged one says.
+fn exchange_bytes(exchange: &Exchange) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = rmp_serde::to_vec(exchange)?;
+    let sum = sum(&bytes);
+    bytes.extend(sum);
+    Ok(bytes)
+}
+
+/// An exchange as it was stored; those that were stored without a checksum are taken as they are.
+pub(super) fn exchange_of(bytes: &[u8]) -> Result<Exchange, OpenError> {
+    let damaged = |reason: String| OpenError::Damaged(format!("an exchange: {reason}"));
+    let mut rest = std::io::Cursor::new(bytes);
+    let exchange = rmp_serde::from_read(&mut rest).map_err(|error| damaged(error.to_string()))?;
+    let end = usize::try_from(rest.position()).unwrap_or(bytes.len());
+    match bytes.split_at_checked(end) {
+        Some((own, found)) if found.is_empty() || *found == sum(own) => Ok(exchange),
+        _ => Err(damaged("its checksum does not match".into())),
+    }
 }
 
 fn load_traffic(connection: &Connection) -> Result<Vec<TrafficRow>, OpenError> {
@@ -205,7 +235,7 @@ pub(super) fn save(connection: &mut Connection, batch: &Batch, recorder: &mut Re
 fn save_journal(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
     let mut insert = connection.prepare_cached("INSERT OR REPLACE INTO journal (id, exchange) VALUES (?, ?)")?;
     for exchange in &batch.exchanges {
-        insert.execute(params![exchange.id as i64, rmp_serde::to_vec(exchange)?])?;
+        insert.execute(params![exchange.id as i64, exchange_bytes(exchange)?])?;
     }
     if let Some(oldest) = batch.oldest_exchange {
         connection.prepare_cached("DELETE FROM journal WHERE id < ?")?.execute([oldest as i64])?;
@@ -261,4 +291,28 @@ const fn source_word(source: Source) -> &'static str {
 fn source_of(word: &str) -> Source {
     let known = [Source::Upstream, Source::Twin, Source::Fault];
     known.into_iter().find(|source| source_word(*source) == word).unwrap_or(Source::None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exchange_that_was_damaged_is_not_believed() {
+        let exchange = Exchange {
+            id: 7,
+            received_at_ms: 1,
+            latency_us: 2,
+            request: understudy_contract::Request { target: "/items/7".into(), ..Default::default() },
+            response: understudy_contract::Response { status: 200, ..Default::default() },
+        };
+        let bytes = exchange_bytes(&exchange).unwrap();
+        assert_eq!(exchange_of(&bytes).unwrap(), exchange);
+        assert_eq!(exchange_of(&bytes[..bytes.len() - SUM_BYTES]).unwrap(), exchange, "as older versions stored it");
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(exchange_of(&damaged).is_err(), "bit {bit}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
@@ -18,13 +18,17 @@ use tokio_rustls::client::TlsStream;
 use tower::ServiceExt;
 
 use super::{Connector, UpstreamError, origin_form};
-use crate::proxy::body::Outgoing;
+use crate::descriptors;
+use crate::proxy::body::{BoxError, Outgoing};
 
 /// An API may send more fields than we take from clients.
 const MAX_ANSWER_FIELDS: usize = 256;
 /// An HTTP/2 server that owes us an answer, is silent for the one and then does not answer a ping within the other is gone.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// For a descriptor, and between two looks.
+const PATIENCE: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Why a request failed; with the request when nothing of it was sent.
 pub(super) type Failed = (hyper::Error, Option<Request<Outgoing>>);
@@ -46,7 +50,7 @@ pub(super) struct One {
 impl Connection {
     /// `prior_knowledge`: HTTP/2 without asking.
     pub(super) async fn make(connector: &Connector, uri: &Uri, prior_knowledge: bool) -> Result<Self, UpstreamError> {
-        let stream = connector.clone().oneshot(uri.clone()).await.map_err(UpstreamError::connecting)?;
+        let stream = connect(connector, uri).await.map_err(UpstreamError::connecting)?;
         let heard = Arc::new(AtomicBool::new(false));
         let (socket, is_http2) = Socket::of(stream);
         let io = TokioIo::new(Ear { socket, heard: Arc::clone(&heard) });
@@ -88,6 +92,24 @@ impl Connection {
             Self::Two(_) => true,
         }
     }
+}
+
+/// Without a descriptor left the request waits for one: they come back as soon as some other connection ends.
+async fn connect(connector: &Connector, uri: &Uri) -> Result<MaybeHttpsStream<TokioIo<TcpStream>>, BoxError> {
+    let began = Instant::now();
+    loop {
+        match connector.clone().oneshot(uri.clone()).await {
+            Err(error) if began.elapsed() < PATIENCE && is_want_of_descriptors(&*error) => {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
+fn is_want_of_descriptors(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|cause| cause.downcast_ref::<io::Error>().is_some_and(descriptors::are_exhausted))
 }
 
 #[derive(Debug)]
