@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # Variables given on the command line (`make run TARGET_URL=…`) reach the server as environment variables: make exports
 # them by itself. The configuration table of the README has all of them.
 
-.PHONY: help run test e2e size check lint bench bounds exports traces dist packaging interop endurance fuzz soak setup clean
+.PHONY: help run test e2e size check lint deny bench bounds exports traces dist packaging interop endurance fuzz soak setup clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ check: ## the daily loop: formatting, clippy, documentation, fast tests
 lint: ## formatting, clippy and documentation, warnings as errors
 	@scripts/setup.sh check
 	@scripts/lint.sh
+
+deny: ## licences, bans, sources and lowest versions of what is built in (part of lint)
+	@scripts/setup.sh check
+	@. scripts/env.sh && "$$TOOLS/deny/bin/cargo-deny" --locked check licenses bans sources
 
 bench: ## measure the release build beside nginx and other mocks, and with the benchmarks in ../shared
 	@scripts/setup.sh run

@@ -26,11 +26,12 @@ mkdir -p "$folder/plugins" "$folder/share/completions" "$folder/share/man"
 install -m 755 "$program" "$folder/understudy"
 strip "$folder/understudy"
 cp -r "$site" "$folder/site"
-cp README.md CHANGELOG.md LICENSE LICENSE-APACHE LICENSE-MIT "$folder/"
+cp README.md CHANGELOG.md SECURITY.md LICENSE LICENSE-APACHE LICENSE-MIT "$folder/"
 cp -r docs packaging "$folder/"
 cp plugins/README.md "$folder/plugins/"
 mkdir "$folder/plugins/examples"
 find target/plugins/wasm32-unknown-unknown/plugin -maxdepth 1 -name '*.wasm' -exec cp {} "$folder/plugins/examples/" \; 2>/dev/null || true
+scripts/sbom.py understudy-server "$platform" >"$folder/sbom.cdx.json"
 # What the program says of itself. A version that cannot say it has none.
 for shell in bash elvish fish powershell zsh; do
     "$folder/understudy" completions "$shell" >"$folder/share/completions/understudy.$shell" 2>/dev/null ||

@@ -18,6 +18,9 @@ without_traces() { ! cargo tree --locked --package understudy-server --edges nor
 
 run "formatting" cargo fmt --all --check
 run "no traces unless asked for" without_traces
+if [ -x "$TOOLS/deny/bin/cargo-deny" ]; then
+    run "licences, bans, sources" "$TOOLS/deny/bin/cargo-deny" --locked check licenses bans sources
+fi
 run "clippy: server" cargo clippy --locked --all-targets "${NATIVE[@]}" -- -D warnings
 run "clippy: browser" cargo clippy --locked "${WASM[@]}" --package understudy-frontend -- -D warnings
 run "clippy: plugins" cargo clippy --locked "${WASM[@]}" "${GUESTS[@]}" -- -D warnings

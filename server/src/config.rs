@@ -47,6 +47,8 @@ pub struct Config {
     pub capture: CaptureLimits,
     /// Recorded traffic that a project keeps.
     pub keep: Keep,
+    /// Off: of an exchange nothing but its method, path, status and times.
+    pub record: bool,
     pub fields: Fields,
     pub limits: ListenLimits,
     pub upstream: UpstreamConfig,
@@ -154,6 +156,7 @@ impl Config {
             deadlines: checked.deadlines(),
             capture: checked.capture_limits(),
             keep: checked.keep(),
+            record: checked.parse("RECORD", switch).unwrap_or(true),
             fields: Fields::check(&mut checked),
             limits: ListenLimits::check(&mut checked),
             upstream: UpstreamConfig::check(&mut checked),

@@ -4,10 +4,13 @@
 //! can still be recognised in a later header although nobody can tell what it was. A token is left alone when it comes by
 //! again: redacting twice changes nothing.
 
+mod forms;
 mod json;
 mod names;
 mod plugins;
+mod repeated;
 mod token;
+mod words;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,17 +18,24 @@ use std::{fs, io};
 
 use arc_swap::ArcSwap;
 use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use understudy_contract::{Body, Exchange, Headers, Request};
 use understudy_plugin_host::redactor::Side;
 use understudy_plugin_host::{Hook, PluginHost, PluginSet};
 
 pub use names::is_secret_name;
 
+use forms::{is_json, is_opaque, looks_like_credential};
 use plugins::Look;
 use token::Sealer;
+
+/// Shorter texts hold nothing but themselves.
+const SHORTEST_INSIDE: usize = 8;
+
+/// What a value in a query is written with when it was changed: tokens look as they do elsewhere.
+const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Key of the names that people added, in the project file.
 pub const SETTING: &str = "redaction";
@@ -87,8 +97,54 @@ impl Redactor {
         is_secret_name(name) || self.is_own(name)
     }
 
+    /// JSON text, however whole it is; `None` when there is nothing to take out.
     fn json(&self, text: &[u8], token: &dyn Fn(&str) -> String) -> Option<Vec<u8>> {
-        json::redact(text, token, &|name| self.is_secret(name), &looks_like_credential)
+        let inside = |value: &str| self.inside(value);
+        let rules = json::Rules {
+            is_secret: &|name| self.is_secret(name),
+            is_digits: &|name| names::is_secret_number(name) || self.is_own(name),
+            token,
+            digits: &|digits| self.same_shape(digits, 0),
+            inside: self.may_hold(text).then_some(&inside),
+        };
+        json::redact(text, &rules)
+    }
+
+    /// Whether a text may hold a credential in it.
+    fn may_hold(&self, text: &[u8]) -> bool {
+        !self.own.load().folded.is_empty() || words::may_hold(text)
+    }
+
+    /// A string that stands under no secret name: a credential by its form, JSON in base64, or text with something in it.
+    fn inside(&self, value: &str) -> Option<String> {
+        if value.len() < SHORTEST_INSIDE {
+            return None;
+        }
+        if looks_like_credential(value) {
+            return Some(self.token(value));
+        }
+        self.base64(value).or_else(|| self.words(value))
+    }
+
+    fn words(&self, text: &str) -> Option<String> {
+        if !self.may_hold(text.as_bytes()) {
+            return None;
+        }
+        words::redact(text, &|name| self.is_secret(name), &|value| self.token(value))
+    }
+
+    /// JSON in base64, with or without padding, in either alphabet (RFC 4648 §4, §5).
+    fn base64(&self, value: &str) -> Option<String> {
+        const BEGINNINGS: [&str; 6] = ["eyJ", "eyAi", "ewo", "W3si", "WyJ", "Wwo"];
+        if !BEGINNINGS.iter().any(|beginning| value.starts_with(beginning)) {
+            return None;
+        }
+        [&BASE64_STANDARD, &BASE64_STANDARD_NO_PAD, &BASE64_URL_SAFE, &BASE64_URL_SAFE_NO_PAD].into_iter().find_map(
+            |engine| {
+                let redacted = self.json(&engine.decode(value).ok()?, &|own| self.token(own))?;
+                Some(engine.encode(redacted))
+            },
+        )
     }
 
     /// Reads the key file beside a project, or makes one that only its owner can read.
@@ -175,11 +231,14 @@ impl Redactor {
         // `"password": ["can't be blank"]` in a refusal is what a person is told, and no secret unless it repeats one.
         let refused = exchange.response.status >= 400;
         let sent = if refused { self.secrets_of(&exchange.request.body) } else { Vec::new() };
+        let mut known = self.known(&exchange.request, &sent);
+        known.extend(self.known_of(&exchange.response.headers));
         self.own_request(&mut exchange.request);
         self.headers(&mut exchange.response.headers);
         self.body(&exchange.response.headers, &mut exchange.response.body, &|value| {
             refused && is_prose(value) && !sent.iter().any(|secret| value.contains(secret.as_str()))
         });
+        self.repeated(known, exchange);
         if let Some(plugins) = self.asked_plugins() {
             let Exchange { request, response, .. } = exchange;
             let (method, path) = (request.method.clone(), request.path().to_owned());
@@ -198,7 +257,7 @@ impl Redactor {
         let (before, json) = text.split_at(start);
         match self.json(json.as_bytes(), &|value| self.token(value)) {
             Some(redacted) => format!("{before}{}", String::from_utf8_lossy(&redacted)),
-            None => self.if_credential(&text),
+            None => self.words(&text).unwrap_or_else(|| self.if_credential(&text)),
         }
     }
 
@@ -243,8 +302,7 @@ impl Redactor {
     /// `None` when there is nothing to take out.
     fn target(&self, target: &str) -> Option<String> {
         let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-        let segments: Vec<String> = path.split('/').map(|segment| self.if_credential(segment)).collect();
-        let path = segments.join("/");
+        let path = self.segments(path);
         let redacted = match query {
             Some(query) => format!("{path}?{}", self.pairs(query)),
             None => path,
@@ -252,16 +310,31 @@ impl Redactor {
         (redacted != target).then_some(redacted)
     }
 
+    fn segments(&self, path: &str) -> String {
+        let mut before = "";
+        let segments = path.split('/').map(|segment| {
+            let announced = names::announces_credential(std::mem::replace(&mut before, segment)) && is_opaque(segment);
+            if announced { self.token(segment) } else { self.if_credential(segment) }
+        });
+        segments.collect::<Vec<_>>().join("/")
+    }
+
     /// `name=value` pairs of a query or a form. The pairs that stay keep their spelling.
     fn pairs(&self, text: &str) -> String {
+        // RFC 6749 §4.1: a code in a conversation about access is a credential; elsewhere it is a country or an error.
+        let is_grant = text.split('&').any(|pair| pair.starts_with("grant_type=") || pair.starts_with("state="));
         let redact = |pair: &str| {
             let Some((name, value)) = pair.split_once('=') else { return pair.to_owned() };
             let decoded_name = decode(name);
             let decoded = decode(value);
-            if self.is_secret(&decoded_name) {
+            let is_code = is_grant && matches!(&*decoded_name, "code" | "assertion");
+            if is_code || self.is_secret(&decoded_name) || names::is_secret_in_address(&decoded_name) {
                 return format!("{name}={}", self.token(&decoded));
             }
-            if looks_like_credential(&decoded) { format!("{name}={}", self.token(&decoded)) } else { pair.to_owned() }
+            match self.inside(&decoded) {
+                Some(redacted) => format!("{name}={}", utf8_percent_encode(&redacted, IN_QUERY)),
+                None => pair.to_owned(),
+            }
         };
         text.split('&').map(redact).collect::<Vec<_>>().join("&")
     }
@@ -280,8 +353,11 @@ impl Redactor {
                     None => continue,
                 },
                 _ if names::is_secret_header(name) || self.is_own(name) => self.token(value.trim()),
-                _ if looks_like_credential(value.trim()) => self.token(value.trim()),
-                _ => continue,
+                "sec-websocket-protocol" => self.protocols(value),
+                _ => match self.inside(value.trim()) {
+                    Some(redacted) => redacted,
+                    None => continue,
+                },
             };
         }
     }
@@ -317,9 +393,32 @@ impl Redactor {
         }
     }
 
+    /// Browsers have no other field for a token where they open a WebSocket.
+    fn protocols(&self, value: &str) -> String {
+        let protocol = |own: &str| if is_opaque(own.trim()) { self.token(own.trim()) } else { own.trim().to_owned() };
+        value.split(',').map(protocol).collect::<Vec<_>>().join(", ")
+    }
+
+    /// An address: its user, its path, its query, and its fragment, which may hold what a login gave (RFC 6749 §4.2.2).
     fn url(&self, value: &str) -> Option<String> {
-        let (path, query) = value.split_once('?')?;
-        let redacted = format!("{path}?{}", self.pairs(query));
+        let (rest, fragment) = value.split_once('#').map_or((value, None), |(rest, fragment)| (rest, Some(fragment)));
+        let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
+        let mut redacted = self.segments(path);
+        if let Some((scheme, after)) = redacted.split_once("://")
+            && let Some((user, host)) = after.split_once('/').map_or(after, |(authority, _)| authority).rsplit_once('@')
+        {
+            let hidden = match user.split_once(':') {
+                Some((name, password)) => format!("{name}:{}", self.token(&decode(password))),
+                None => self.token(user),
+            };
+            redacted = format!("{scheme}://{hidden}@{host}{}", &after[user.len() + 1 + host.len()..]);
+        }
+        for (mark, pairs) in [('?', query), ('#', fragment)] {
+            if let Some(pairs) = pairs {
+                redacted.push(mark);
+                redacted.push_str(&self.pairs(pairs));
+            }
+        }
         (redacted != value).then_some(redacted)
     }
 
@@ -342,11 +441,13 @@ impl Redactor {
                 *body = Body { bytes: Bytes::new(), truncated: true };
                 return;
             }
-            // Many clients send JSON without saying so, and whatever is not JSON passes unchanged.
-            _ => {
+            // Many clients send JSON without saying so.
+            _ if is_json(&body.bytes) => {
                 let token = |value: &str| if harmless(value) { value.to_owned() } else { self.token(value) };
                 self.json(&body.bytes, &token)
             }
+            // What is no text nobody looks into.
+            _ => std::str::from_utf8(&body.bytes).ok().and_then(|text| self.words(text)).map(String::into_bytes),
         };
         if let Some(redacted) = redacted {
             body.bytes = Bytes::from(redacted);
@@ -379,15 +480,6 @@ fn is_prose(value: &str) -> bool {
 
 fn decode(text: &str) -> String {
     percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
-}
-
-/// A JSON Web Token, wherever it stands.
-fn looks_like_credential(value: &str) -> bool {
-    const MIN_CHARS: usize = 40;
-    value.starts_with("eyJ")
-        && value.len() >= MIN_CHARS
-        && value.bytes().filter(|b| *b == b'.').count() == 2
-        && value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
 }
 
 #[cfg(test)]

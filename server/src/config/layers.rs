@@ -27,6 +27,7 @@ const KEYS: &[&str] = &[
     "CAPTURE_MEMORY_LIMIT",
     "TRAFFIC_MAX_AGE",
     "TRAFFIC_MAX_SIZE",
+    "RECORD",
     "UPSTREAM_HOST",
     "FORWARDED",
     "VIA",

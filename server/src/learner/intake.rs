@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use understudy_contract::Body;
 use understudy_contract::import::DECLARED;
+use understudy_contract::{Body, Exchange};
 use understudy_policy::Mode;
 use understudy_types::{Source, StreamMessage, TrafficRow};
 
@@ -241,7 +241,7 @@ fn gather(handles: &Handles, inbox: &Inbox, first: Message, batch: &mut Vec<Park
 
 /// Redacted as a body is.
 fn show(handles: &Handles, said: Said) {
-    let text = said.text.and_then(|text| String::from_utf8(text).ok());
+    let text = said.text.filter(|_| handles.config.record).and_then(|text| String::from_utf8(text).ok());
     let message = StreamMessage {
         at_ms: said.at_ms,
         from: said.from,
@@ -292,6 +292,9 @@ fn prepare(handles: &Handles, parcel: Parcel) -> Item {
         exchange.request.headers.0.retain(|(name, _)| name != DECLARED);
     }
     handles.redactor.exchange(&mut exchange);
+    if !handles.config.record && !is_declared {
+        forget(&mut exchange);
+    }
     let kept = (!is_declared).then(|| handles.exchanges.push(&exchange));
     row.target.clone_from(&exchange.request.target);
     tracing::debug!(
@@ -310,6 +313,20 @@ fn prepare(handles: &Handles, parcel: Parcel) -> Item {
     handles.chaos.observe(&row, &exchange, fault.as_deref());
     let shown = Shown { row, exchange: kept };
     if learnable { Item::Learn(Box::new(exchange), shown) } else { Item::Show(shown) }
+}
+
+/// Leaves what has to be counted: nothing that anybody wrote but the path.
+fn forget(exchange: &mut Exchange) {
+    let Exchange { request, response, .. } = exchange;
+    if let Some(query) = request.target.find('?') {
+        request.target.truncate(query);
+    }
+    for (headers, body) in [(&mut request.headers, &mut request.body), (&mut response.headers, &mut response.body)] {
+        headers.0.retain(|(name, _)| name == "content-type");
+        if !body.bytes.is_empty() {
+            *body = Body { bytes: Bytes::new(), truncated: true };
+        }
+    }
 }
 
 fn template(handles: &Handles, parcel: &Parcel) -> Option<String> {

@@ -3,20 +3,27 @@
 
 use std::borrow::Cow;
 
-/// What the scanner is inside of. `secret` values belong to a name that is secret.
+/// What the scanner is inside of. A secret value belongs to a name that is secret, secret digits to one whose number is.
 #[derive(Clone, Copy)]
 enum Level {
-    Object { secret_value: bool, expects_name: bool },
+    Object { secret_value: bool, secret_digits: bool, expects_name: bool },
     Array { secret: bool },
 }
 
-/// The text with secrets replaced, or `None` when there was none. `is_secret` says so of a member's name.
-pub(super) fn redact(
-    text: &[u8],
-    token: &dyn Fn(&str) -> String,
-    is_secret: &dyn Fn(&str) -> bool,
-    is_credential: &dyn Fn(&str) -> bool,
-) -> Option<Vec<u8>> {
+/// What is secret, and what becomes of it.
+pub(super) struct Rules<'a> {
+    /// Of a member's name: its strings are.
+    pub(super) is_secret: &'a dyn Fn(&str) -> bool,
+    /// Of a member's name: its numbers are.
+    pub(super) is_digits: &'a dyn Fn(&str) -> bool,
+    pub(super) token: &'a dyn Fn(&str) -> String,
+    pub(super) digits: &'a dyn Fn(&str) -> String,
+    /// Other strings may hold something within; `None` when they do not.
+    pub(super) inside: Option<&'a dyn Fn(&str) -> Option<String>>,
+}
+
+/// The text with secrets replaced, or `None` when there was none.
+pub(super) fn redact(text: &[u8], rules: &Rules<'_>) -> Option<Vec<u8>> {
     let mut levels: Vec<Level> = Vec::new();
     let mut out: Option<Vec<u8>> = None;
     let mut copied = 0;
@@ -29,10 +36,12 @@ pub(super) fn redact(
                 // A string that was cut has no closing quote.
                 let inner = &text[at + 1..end.unwrap_or(text.len())];
                 if name {
-                    let secret = unescape(inner).is_some_and(|name| is_secret(&name));
+                    let name = unescape(inner);
+                    let secret_value = name.as_ref().is_some_and(|name| (rules.is_secret)(name));
+                    let secret_digits = secret_value && name.is_some_and(|name| (rules.is_digits)(&name));
                     levels.pop();
-                    levels.push(Level::Object { secret_value: secret, expects_name: false });
-                } else if let Some(new) = replacement(inner, secret, token, is_credential) {
+                    levels.push(Level::Object { secret_value, secret_digits, expects_name: false });
+                } else if let Some(new) = replacement(inner, secret, rules) {
                     let out = out.get_or_insert_with(|| Vec::with_capacity(text.len() + 64));
                     out.extend_from_slice(&text[copied..=at]);
                     out.extend_from_slice(new.as_bytes());
@@ -41,15 +50,25 @@ pub(super) fn redact(
                 at = end.map_or(text.len(), |end| end + 1);
                 continue;
             }
-            b'{' => levels.push(Level::Object { secret_value: false, expects_name: true }),
+            b'0'..=b'9' if matches!(levels.last(), Some(Level::Object { secret_digits: true, .. })) => {
+                let digits = text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+                let new = (rules.digits)(&String::from_utf8_lossy(&text[at..at + digits]));
+                let out = out.get_or_insert_with(|| Vec::with_capacity(text.len() + 64));
+                out.extend_from_slice(&text[copied..at]);
+                out.extend_from_slice(new.as_bytes());
+                at += digits;
+                copied = at;
+                continue;
+            }
+            b'{' => levels.push(Level::Object { secret_value: false, secret_digits: false, expects_name: true }),
             b'[' => {
                 let secret = role(&levels).1;
                 levels.push(Level::Array { secret });
             }
             b'}' | b']' => drop(levels.pop()),
             b',' => {
-                if let Some(Level::Object { expects_name, .. }) = levels.last_mut() {
-                    *expects_name = true;
+                if let Some(Level::Object { expects_name, secret_digits, .. }) = levels.last_mut() {
+                    (*expects_name, *secret_digits) = (true, false);
                 }
             }
             _ => {}
@@ -84,23 +103,15 @@ fn string_end(text: &[u8], start: usize) -> Option<usize> {
     None
 }
 
-fn replacement(
-    inner: &[u8],
-    secret: bool,
-    token: &dyn Fn(&str) -> String,
-    is_credential: &dyn Fn(&str) -> bool,
-) -> Option<String> {
-    // Only two kinds of strings are of interest; the rest is not worth decoding.
-    if inner.is_empty() || !(secret || inner.starts_with(b"eyJ")) {
+/// What stands between the quotes from now on.
+fn replacement(inner: &[u8], secret: bool, rules: &Rules<'_>) -> Option<String> {
+    if inner.is_empty() || !(secret || rules.inside.is_some()) {
         return None;
     }
     // What cannot be decoded is hidden all the same.
     let value = unescape(inner).unwrap_or_else(|| String::from_utf8_lossy(inner));
-    if !secret && !is_credential(&value) {
-        return None;
-    }
-    let new = token(&value);
-    (new != value).then(|| escape(&new))
+    let new = if secret { Some((rules.token)(&value)) } else { rules.inside.and_then(|inside| inside(&value)) };
+    new.filter(|new| *new != value).map(|new| escape(&new))
 }
 
 /// A token keeps what its form has, quotation marks and backslashes too.
@@ -123,22 +134,35 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: Option<&str>) {
-        let got = redact(text.as_bytes(), &|value| format!("<{value}>"), &is_secret_name, &|value| value.len() > 3);
+        let rules = Rules {
+            is_secret: &is_secret_name,
+            is_digits: &|name| name == "password",
+            token: &|value| format!("<{value}>"),
+            digits: &|value| "9".repeat(value.len()),
+            inside: Some(&|value| (value.len() > 3).then(|| format!("<{value}>"))),
+        };
+        let got = redact(text.as_bytes(), &rules);
         assert_eq!(got.map(|bytes| String::from_utf8(bytes).unwrap()).as_deref(), expected, "{text}");
     }
 
     #[test]
     fn a_token_with_a_backslash_leaves_json_whole() {
         let text = br#"{"password":"x","next":1}"#;
-        let token = |_: &str| r#"a\b"c"#.to_owned();
-        let redacted = redact(text, &token, &is_secret_name, &|_| false).unwrap();
+        let rules = Rules {
+            is_secret: &is_secret_name,
+            is_digits: &|_| false,
+            token: &|_| r#"a\b"c"#.to_owned(),
+            digits: &|value| value.to_owned(),
+            inside: None,
+        };
+        let redacted = redact(text, &rules).unwrap();
         let value: serde_json::Value = serde_json::from_slice(&redacted).unwrap();
         assert_eq!((value["password"].as_str(), &value["next"]), (Some(r#"a\b"c"#), &serde_json::json!(1)));
     }
 
     #[test]
     fn only_secret_strings_change() {
-        check(r#"{"a": "password", "b": ["token"]}"#, None);
+        check(r#"{"a": "pas", "b": ["tok"]}"#, None);
         check(r#"{"password" : "p" , "n": 1.50}"#, Some(r#"{"password" : "<p>" , "n": 1.50}"#));
         check(
             r#"[{"token":"a"},{"token":null},{"token":""}]"#,
@@ -147,6 +171,8 @@ mod tests {
         check(r#"{"tokens":["a","b"],"c":["d"]}"#, Some(r#"{"tokens":["<a>","<b>"],"c":["d"]}"#));
         check(r#"{"token":{"id":"x","secret":"y"}}"#, Some(r#"{"token":{"id":"x","secret":"<y>"}}"#));
         check(r#"{"x":"eyJab"}"#, Some(r#"{"x":"<eyJab>"}"#));
+        check(r#"{"x":"a\"bc"}"#, Some(r#"{"x":"<a\"bc>"}"#));
+        check(r#"{"password": 1234, "n": [5], "token": 12}"#, Some(r#"{"password": 9999, "n": [5], "token": 12}"#));
     }
 
     #[test]
@@ -162,7 +188,7 @@ mod tests {
     fn broken_text_is_redacted_as_far_as_it_goes() {
         check(r#"{"token":"abc"#, Some(r#"{"token":"<abc>"#));
         check(r#"{"token":"abc\"#, Some(r#"{"token":"<abc\\>"#));
-        check("not json at all, \"token\": ,", None);
+        check("not json at all, \"tok\": ,", None);
         check("]]}}\"", None);
     }
 }

@@ -1,25 +1,85 @@
 //! Which fields hold secrets, by their names.
 
 /// Whole names, folded by [`fold`].
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 25] = [
     "pwd",
     "pass",
+    "passcode",
+    "pin",
     "authorization",
+    "clientassertion",
     "clientsecret",
+    "codeverifier",
     "confirmpassword",
+    "devicecode",
     "passwordconfirm",
     "passwordconfirmation",
     "passwordrepeat",
     "passwordhash",
     "jwt",
     "bearer",
+    "mfacode",
     "otp",
+    "otpcode",
+    "recoverycode",
+    "recoverycodes",
+    "totp",
     "cvv",
     "cvc",
+    "usercode",
+];
+const ENDINGS: [&str; 12] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "apikey",
+    "accesskey",
     "secretkey",
     "privatekey",
+    "signingkey",
+    "encryptionkey",
+    "token",
+    "tokens",
 ];
-const ENDINGS: [&str; 8] = ["password", "passwd", "passphrase", "secret", "apikey", "accesskey", "token", "tokens"];
+/// Whose numbers are secret as well: those of `tokens` are counts.
+const DIGITS: [&str; 13] = [
+    "pwd",
+    "pass",
+    "password",
+    "newpassword",
+    "oldpassword",
+    "passcode",
+    "pin",
+    "mfacode",
+    "otp",
+    "otpcode",
+    "totp",
+    "cvv",
+    "cvc",
+];
+/// What makes an address a credential: whoever has it may use it (signed addresses of object stores).
+const IN_ADDRESS: [&str; 6] =
+    ["sig", "signature", "xamzsignature", "xamzcredential", "xgoogsignature", "xgoogcredential"];
+/// Cookies of these say who somebody is.
+const SESSION: [&str; 8] = ["sess", "sid", "auth", "token", "jwt", "csrf", "xsrf", "remember"];
+/// What stands behind these in a path is a credential if it looks like one.
+const BEFORE_CREDENTIAL: [&str; 14] = [
+    "token",
+    "reset",
+    "resetpassword",
+    "passwordreset",
+    "verify",
+    "verifyemail",
+    "confirm",
+    "confirmemail",
+    "magiclink",
+    "activate",
+    "unsubscribe",
+    "apikey",
+    "secret",
+    "accesstoken",
+];
 /// A token by name that is a place in a list, and no secret.
 const HARMLESS: [&str; 7] = ["page", "next", "prev", "previous", "continuation", "cursor", "sync"];
 
@@ -44,9 +104,30 @@ fn is_secret_word(folded: &str) -> bool {
     ends && !HARMLESS.iter().any(|word| folded.contains(word))
 }
 
+/// A member whose number is no count.
+pub(super) fn is_secret_number(name: &str) -> bool {
+    DIGITS.contains(&fold(name).as_str())
+}
+
+/// A parameter of an address, where it is more than elsewhere.
+pub(super) fn is_secret_in_address(name: &str) -> bool {
+    IN_ADDRESS.contains(&fold(name).as_str())
+}
+
+/// A cookie whose value is worth looking for elsewhere.
+pub(super) fn is_session(cookie: &str) -> bool {
+    let folded = fold(cookie);
+    SESSION.iter().any(|word| folded.contains(word))
+}
+
+/// A segment of a path.
+pub(super) fn announces_credential(segment: &str) -> bool {
+    BEFORE_CREDENTIAL.contains(&fold(segment).as_str())
+}
+
 /// `name` in lower case, as header names are.
 pub(super) fn is_secret_header(name: &str) -> bool {
-    is_secret_name(name) || name.ends_with("-key") && name != "idempotency-key"
+    name.contains("session") || is_secret_name(name) || name.ends_with("-key") && name != "idempotency-key"
 }
 
 /// `api_key`, `apiKey`, `API-KEY` are the same name.
@@ -85,6 +166,7 @@ mod tests {
             ("x-auth-token", true),
             ("idempotency-key", false),
             ("sec-websocket-key", true),
+            ("x-session-id", true),
             ("accept", false),
         ] {
             assert_eq!(is_secret_header(name), secret, "{name}");
