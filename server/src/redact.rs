@@ -104,7 +104,8 @@ impl Redactor {
             is_secret: &|name| self.is_secret(name),
             is_digits: &|name| names::is_secret_number(name) || self.is_own(name),
             token,
-            digits: &|digits| self.same_shape(digits, 0),
+            // So few digits have no room for a check; what is the same for all tells nothing, and stays the same.
+            digits: &|digits| "1".repeat(digits.len()),
             inside: self.may_hold(text).then_some(&inside),
         };
         json::redact(text, &rules)
@@ -408,6 +409,7 @@ impl Redactor {
             && let Some((user, host)) = after.split_once('/').map_or(after, |(authority, _)| authority).rsplit_once('@')
         {
             let hidden = match user.split_once(':') {
+                Some((name, password)) if self.is_token(password) => format!("{name}:{password}"),
                 Some((name, password)) => format!("{name}:{}", self.token(&decode(password))),
                 None => self.token(user),
             };

@@ -398,6 +398,7 @@ async fn no_name_is_a_path_or_a_command() {
         "bait.txt".into(),
         "default.key".into(),
         "admin-token/".into(),
+        "audit.jsonl".into(),
         "x.db-wal".into(),
     ];
     let before = tree(server.dir.path());
@@ -439,11 +440,14 @@ async fn no_name_is_a_path_or_a_command() {
     server.stop().await;
 }
 
-/// The files of a folder but those that come and go with the database.
+/// The files of a folder but those that come and go with a database, or with the attempt to open one.
 fn tree(dir: &std::path::Path) -> Vec<String> {
     let names = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<String> =
-        names.filter(|name| !name.ends_with("-wal") && !name.ends_with("-shm") && !name.starts_with("audit")).collect();
+    let mut names: Vec<String> = names
+        .filter(|name| {
+            !name.ends_with("-wal") && !name.ends_with(".lock") && !name.ends_with("-shm") && !name.starts_with("audit")
+        })
+        .collect();
     names.sort();
     names
 }

@@ -156,6 +156,10 @@ impl Projects {
     pub async fn remove(&self, name: &str) -> Result<(), ProjectError> {
         let name = file_name(name)?;
         must_exist(&self.path(&name), &name)?;
+        // What else lies in the folder is not a project, and nobody's to delete by its name.
+        if !files::is_ours(&self.path(&name)) {
+            return Err(ProjectError::Unknown(name));
+        }
         let mut open = self.settled(&name).await;
         if self.current().project() == name {
             return Err(ProjectError::Active(name));

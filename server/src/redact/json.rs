@@ -10,6 +10,9 @@ enum Level {
     Array { secret: bool },
 }
 
+/// What becomes of a string that stands under no secret name; `None` when it stays.
+type Inside<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 /// What is secret, and what becomes of it.
 pub(super) struct Rules<'a> {
     /// Of a member's name: its strings are.
@@ -18,8 +21,8 @@ pub(super) struct Rules<'a> {
     pub(super) is_digits: &'a dyn Fn(&str) -> bool,
     pub(super) token: &'a dyn Fn(&str) -> String,
     pub(super) digits: &'a dyn Fn(&str) -> String,
-    /// Other strings may hold something within; `None` when they do not.
-    pub(super) inside: Option<&'a dyn Fn(&str) -> Option<String>>,
+    /// `None` when no other string can hold anything.
+    pub(super) inside: Option<Inside<'a>>,
 }
 
 /// The text with secrets replaced, or `None` when there was none.
@@ -58,6 +61,8 @@ pub(super) fn redact(text: &[u8], rules: &Rules<'_>) -> Option<Vec<u8>> {
                 out.extend_from_slice(new.as_bytes());
                 at += digits;
                 copied = at;
+                // A fraction and an exponent say little, and a large one would be no number any more.
+                at += text[at..].iter().take_while(|byte| byte.is_ascii_digit() || b".eE+-".contains(byte)).count();
                 continue;
             }
             b'{' => levels.push(Level::Object { secret_value: false, secret_digits: false, expects_name: true }),

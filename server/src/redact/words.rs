@@ -92,8 +92,10 @@ pub(super) fn redact(text: &str, is_secret: &dyn Fn(&str) -> bool, token: &dyn F
         let is_said =
             mid.contains(':') && word.bytes().all(|byte| byte.is_ascii_lowercase() || b"_.!?-".contains(&byte));
         let is_scheme = ["basic", "bearer", "digest", "token"].iter().any(|scheme| word.eq_ignore_ascii_case(scheme));
-        (!is_said && !is_scheme && !word.starts_with("//"))
-            .then(|| format!("{name}{mid}{}", token(&percent_decode_str(word).decode_utf8_lossy())))
+        if is_said || is_scheme || word.starts_with("//") || token(word) == word {
+            return None;
+        }
+        Some(format!("{name}{mid}{}", token(&percent_decode_str(word).decode_utf8_lossy())))
     });
     pass(&WORD, &|found| super::forms::looks_like_credential(&found["value"]).then(|| token(&found["value"])));
     match now {

@@ -17,13 +17,13 @@ use tokio_tungstenite::tungstenite::Message;
 use super::planted::{gzip, jwt, of};
 use super::support::{self, TestBody, whole};
 
-pub struct Api {
-    pub address: SocketAddr,
+pub(crate) struct Api {
+    pub(crate) address: SocketAddr,
     tasks: JoinSet<()>,
 }
 
 impl Api {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut tasks = JoinSet::new();
@@ -37,7 +37,7 @@ impl Api {
         Self { address, tasks }
     }
 
-    pub async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         self.tasks.abort_all();
         support::until("the API to be gone", || async {
             TcpStream::connect(self.address).await.is_err().then_some(())

@@ -82,21 +82,21 @@ const PLACES: &[&str] = &[
     "YAML",
 ];
 
-pub fn canaries() -> Vec<(&'static str, String)> {
+pub(crate) fn canaries() -> Vec<(&'static str, String)> {
     PLACES.iter().map(|place| (*place, of(place))).collect()
 }
 
-pub fn of(place: &str) -> String {
+pub(crate) fn of(place: &str) -> String {
     let n =
         PLACES.iter().position(|known| *known == place).unwrap_or_else(|| panic!("{place} is not among the places"));
     format!("cN{n:02}qX7rT{n:02}vLk9Zw{n:02}")
 }
 
-pub struct Sent {
-    pub method: &'static str,
-    pub target: String,
-    pub headers: Vec<(&'static str, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Sent {
+    pub(crate) method: &'static str,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 fn get(target: impl Into<String>, headers: &[(&'static str, String)]) -> Sent {
@@ -108,26 +108,26 @@ fn post(target: &str, kind: &str, body: impl Into<Vec<u8>>) -> Sent {
     Sent { method: "POST", target: target.to_owned(), headers, body: body.into() }
 }
 
-pub fn jwt(place: &str) -> String {
+pub(crate) fn jwt(place: &str) -> String {
     let part = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
     let claims = json!({ "sub": "7", "iat": 1_700_000_000 }).to_string();
     format!("{}.{}.{}{}", part("{\"alg\":\"HS256\"}"), part(&claims), of(place), "A".repeat(21))
 }
 
-pub fn gzip(text: &str) -> Vec<u8> {
+pub(crate) fn gzip(text: &str) -> Vec<u8> {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packer.write_all(text.as_bytes()).unwrap();
     packer.finish().unwrap()
 }
 
-pub fn messages() -> Vec<String> {
+pub(crate) fn messages() -> Vec<String> {
     vec![
         json!({ "type": "auth", "password": of("message of a client") }).to_string(),
         format!("AUTH token={}", of("message of words")),
     ]
 }
 
-pub fn exchanges() -> Vec<Sent> {
+pub(crate) fn exchanges() -> Vec<Sent> {
     let basic = BASE64_STANDARD.encode(format!("amber:{}", of("Basic")));
     let login = json!({ "user": "amber", "password": of("login password") }).to_string();
     let mut all = vec![
