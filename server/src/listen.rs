@@ -90,7 +90,7 @@ pub async fn run(listener: TcpListener, site: Site, workers: Arc<Workers>, stop:
     let most = descriptors::places(limits.connections);
     let places = Arc::new(Semaphore::new(most));
     // They take descriptors, too.
-    let refusals = Arc::new(Semaphore::new(MAX_TURNED_AWAY.min(most / 4)));
+    let refusals = Arc::new(Semaphore::new(descriptors::places(MAX_TURNED_AWAY * 4) / 4));
     // Every connection holds a sender; when the last one is gone, so are the connections.
     let (running, mut ended) = mpsc::channel::<Infallible>(1);
     let admit = |socket: TcpStream, address, place| {
