@@ -3,7 +3,7 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import { expect, open, test, useTheShop } from "../support/test.ts";
 
-const SCREENS = ["/", "/admin/traffic", "/admin/explorer", "/admin/docs", "/admin/drift", "/admin/twin", "/admin/chaos", "/admin/plugins", "/admin/settings"];
+const SCREENS = ["/", "/admin/traffic", "/admin/explorer", "/admin/docs", "/admin/drift", "/admin/twin", "/admin/chaos", "/admin/plugins", "/admin/projects", "/admin/settings"];
 
 for (const colorScheme of ["light", "dark"] as const) {
   test(`no screen has a fault that axe finds, ${colorScheme}`, async ({ page, understudy }) => {

@@ -2,7 +2,7 @@
 
 import { expect, isConnected, open, test, useTheShop } from "../support/test.ts";
 
-const SCREENS = ["/", "/admin/traffic", "/admin/traffic?open=3&pin=2", "/admin/explorer", "/admin/docs", "/admin/drift", "/admin/chaos", "/admin/twin?collection=books", "/admin/plugins", "/admin/settings"];
+const SCREENS = ["/", "/admin/traffic", "/admin/traffic?open=3&pin=2", "/admin/explorer", "/admin/docs", "/admin/drift", "/admin/chaos", "/admin/twin?collection=books", "/admin/plugins", "/admin/projects", "/admin/settings"];
 
 // A shift of less is a digit that grew.
 const STEADY = 0.02;

@@ -60,7 +60,7 @@ for (const colorScheme of ["light", "dark"] as const) {
 
     for (const width of [1440, 768, 360]) {
       await page.setViewportSize({ width, height: 900 });
-      for (const [name, path] of [["deck", "/"], ["explorer", "/admin/explorer"], ["traffic", "/admin/traffic"], ["exchange", "/admin/traffic?open=3"], ["docs", "/admin/docs"], ["drift", "/admin/drift"], ["chaos", "/admin/chaos"], ["plugins", "/admin/plugins"], ["twin", "/admin/twin?collection=books"], ["settings", "/admin/settings"]]) {
+      for (const [name, path] of [["deck", "/"], ["explorer", "/admin/explorer"], ["traffic", "/admin/traffic"], ["exchange", "/admin/traffic?open=3"], ["docs", "/admin/docs"], ["drift", "/admin/drift"], ["chaos", "/admin/chaos"], ["plugins", "/admin/plugins"], ["twin", "/admin/twin?collection=books"], ["projects", "/admin/projects"], ["settings", "/admin/settings"]]) {
         await open(page, understudy.url + path);
         if (name === "docs") await expect(page.frameLocator("iframe").locator(".opblock").first()).toBeVisible();
         await picture(page, `${name}-${width}-${colorScheme}`);
