@@ -94,6 +94,9 @@ pub struct Watchdog {
     waiting: VecDeque<(u64, Exchange)>,
     #[serde(skip)]
     waiting_bytes: usize,
+    /// When there was no room for another one.
+    #[serde(skip)]
+    missed_at: Option<u64>,
     #[serde(skip)]
     judge: Judge,
 }
@@ -150,8 +153,7 @@ impl Watchdog {
             self.waiting_bytes += size;
             self.waiting.push_back((self.exchanges, exchange.clone()));
         } else {
-            // It may be of an endpoint that nobody has met.
-            self.newest_at = self.exchanges;
+            self.missed_at = Some(self.exchanges);
         }
     }
 
@@ -167,16 +169,22 @@ impl Watchdog {
             self.newest_at = self.exchanges;
         }
         self.waiting_bytes = 0;
+        let newest_at = self.newest_at;
         let waiting = std::mem::take(&mut self.waiting);
         let known = waiting.iter().filter_map(|(came, exchange)| {
             let hit = contract.find_request(&exchange.request)?;
             Some((hit.endpoint, exchange, *came))
         });
-        known
+        let changed = known
             .flat_map(|(endpoint, exchange, came)| {
                 self.compare(&endpoint.id.0, &endpoint.method, &endpoint.template, exchange, came)
             })
-            .collect()
+            .collect();
+        // Where some of those that waited were of endpoints that nobody had met, so may be some of those that did not.
+        if let Some(missed) = self.missed_at.take().filter(|_| self.newest_at != newest_at) {
+            self.newest_at = self.newest_at.max(missed);
+        }
+        changed
     }
 
     /// An exchange that waited is no less old for it: `came` is how many there had been when it came.
