@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes every target, or those that are named, FUZZ_SECONDS each (an hour unless said otherwise), FUZZ_AT_ONCE at a time.
 #   fuzz.sh [TARGET…]
+# FUZZ_SEED makes a run repeatable.
 # What is found beyond the stored corpus stays in FUZZ_DIR, and so do inputs that crash: `fuzz/README.md` says what to do with one.
 # It closes with one line over all targets: "N passed, N failed".
 set -uo pipefail
@@ -12,6 +13,11 @@ at_once=${FUZZ_AT_ONCE:-2}
 dir=${FUZZ_DIR:-$CACHE/fuzz}
 # Of one input: time, and memory of the process.
 LIMITS=(-timeout=20 -rss_limit_mb=2560)
+# The same seed and nothing but the stored corpus try the same inputs in the same order: what CI found is found again.
+if [ -n "${FUZZ_SEED:-}" ]; then
+    LIMITS+=(-seed="$FUZZ_SEED")
+    dir=$(mktemp -d)
+fi
 
 if [ $# -eq 0 ]; then
     for target in targets/*.rs; do set -- "$@" "$(basename "$target" .rs)"; done

@@ -258,6 +258,11 @@ impl Redactor {
         let (before, json) = text.split_at(start);
         match self.json(json.as_bytes(), &|value| self.token(value)) {
             Some(redacted) => format!("{before}{}", String::from_utf8_lossy(&redacted)),
+            // Nothing in it had to go, and its quotes and brackets are no text.
+            None if serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok() => match self.words(before) {
+                Some(before) => format!("{before}{json}"),
+                None => text,
+            },
             None => self.words(&text).unwrap_or_else(|| self.if_credential(&text)),
         }
     }
@@ -510,6 +515,8 @@ mod tests {
         check("{\"password\":\"pw\",\"a\":1}", &format!("{{\"password\":\"{secret}\",\"a\":1}}"));
         check("42[\"in\",{\"password\":\"pw\"}]", &format!("42[\"in\",{{\"password\":\"{secret}\"}}]"));
         check("hello {you}", "hello {you}");
+        let again = redactor.text("{\"token\":[\"pw\"],\"pin\":1234}".into());
+        check(&again, &again);
     }
 
     #[test]

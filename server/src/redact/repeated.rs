@@ -35,9 +35,13 @@ impl Redactor {
             match name.as_str() {
                 "authorization" | "proxy-authorization" => {
                     let credential = value.trim().rsplit(' ').next().unwrap_or_default();
-                    known.push(credential.to_owned());
                     let basic = BASE64_STANDARD.decode(credential).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-                    known.extend(basic.and_then(|pair| Some(pair.split_once(':')?.1.to_owned())));
+                    let password = basic.as_deref().and_then(|pair| Some(pair.split_once(':')?.1));
+                    // What holds a token was redacted already.
+                    if password.is_none_or(|password| !self.is_token(password)) {
+                        known.push(credential.to_owned());
+                        known.extend(password.map(str::to_owned));
+                    }
                 }
                 "cookie" => known.extend(value.split(';').filter_map(pair)),
                 "set-cookie" => known.extend(value.split(';').next().and_then(pair)),

@@ -92,7 +92,9 @@ pub(super) fn redact(text: &str, is_secret: &dyn Fn(&str) -> bool, token: &dyn F
         let is_said =
             mid.contains(':') && word.bytes().all(|byte| byte.is_ascii_lowercase() || b"_.!?-".contains(&byte));
         let is_scheme = ["basic", "bearer", "digest", "token"].iter().any(|scheme| word.eq_ignore_ascii_case(scheme));
-        if is_said || is_scheme || word.starts_with("//") || token(word) == word {
+        // A list is no word; what is in it was looked at as JSON.
+        let is_list = mid.contains(':') && word.starts_with('[');
+        if is_said || is_scheme || is_list || word.starts_with("//") || token(word) == word {
             return None;
         }
         Some(format!("{name}{mid}{}", token(&percent_decode_str(word).decode_utf8_lossy())))
@@ -149,6 +151,7 @@ mod tests {
             "page_token=7",
             "https://a.example/b?c=d",
             "Basic training",
+            "{\"apiKey\":[\"a\"]}",
         ] {
             check(text, None);
         }

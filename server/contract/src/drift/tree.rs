@@ -739,7 +739,7 @@ impl Tree {
     /// Nothing new came in the latter half of what was read, and that was not nothing. Documents with very many places
     /// show one of them for the first time now and then, for ever: after hundreds that is what is normal.
     pub(super) fn is_confident(&self) -> bool {
-        let quiet = self.reads - self.news;
+        let quiet = self.reads.saturating_sub(self.news);
         self.reads >= super::FREEZE_AFTER
             && quiet >= (self.reads / 2).min(if self.reads < MANY { u32::MAX } else { QUIET })
     }

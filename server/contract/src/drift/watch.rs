@@ -264,7 +264,7 @@ impl Watch {
             }
             return false;
         }
-        let quiet = self.exchanges - self.news >= self.exchanges / 2;
+        let quiet = self.exchanges.saturating_sub(self.news) >= self.exchanges / 2;
         let read =
             |part: &Part| part.tree.is_confident() || matches!(part.place, Place::Body(status, _) if status >= 400);
         let bodies = self.parts.iter().filter(|part| matches!(part.place, Place::Body(..)));

@@ -165,7 +165,7 @@ impl Watchdog {
             self.alerts.forget(&id);
         }
         // An API whose paths are still being divided has not shown all it has, unless it had for very long.
-        if moved && self.exchanges - self.newest_at < self.exchanges / 8 * 7 {
+        if moved && self.exchanges.saturating_sub(self.newest_at) < self.exchanges / 8 * 7 {
             self.newest_at = self.exchanges;
         }
         self.waiting_bytes = 0;
