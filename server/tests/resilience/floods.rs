@@ -154,5 +154,6 @@ async fn floods_take_no_memory_and_nobody_else_notices() {
     println!("others meanwhile: {answered} answered, {failed} failed");
     assert!(failed == 0 && answered > 100, "{failed} of {answered}: {}", log(dir.path()));
     assert!(!log(dir.path()).contains("panicked"), "{}", log(dir.path()));
-    program.end().await;
+    // How long it takes to learn what is left is no part of this.
+    program.kill().await;
 }
