@@ -9,7 +9,6 @@ mod decode;
 pub mod edit;
 pub mod import;
 mod intake;
-mod load;
 pub mod parcel;
 mod templates;
 
@@ -30,8 +29,7 @@ use templates::Templates;
 
 use crate::exchanges::cost;
 use crate::handles::Handles;
-use crate::store::learned::{Kept, Learned, Summary};
-use crate::store::{Batch, OpenError, Unsaved};
+use crate::store::{Batch, Unsaved};
 use crate::vitals::Part;
 
 /// So long nothing must come before the work on the snapshot begins: calls often come in bursts.
@@ -45,8 +43,6 @@ const REST_PER_WORK_WHILE_BUSY: u32 = 19;
 const LONGEST_REST: Duration = Duration::from_secs(5);
 /// Rows that wait to be written; more come together only while the disk or the computing is slower than the traffic for seconds.
 const MAX_ROWS_WAITING: usize = 50_000;
-/// A learner that was slowed on purpose sees this often whether it may stop.
-const BRAKE_LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Recorded exchanges of so many bytes are written before the next publication.
 const MAX_RECORDED_WAITING_BYTES: usize = 8 << 20;
 /// What people get to see is written this soon, whether there is a publication or not.
@@ -70,48 +66,16 @@ struct Shown {
     exchange: Option<Arc<Exchange>>,
 }
 
-/// What was learned so far.
+/// What was learned so far, as the store gave it back.
 #[derive(Debug, Default)]
-struct Knowledge {
-    /// Without what is new.
-    model: Model,
-    rules: Rules,
-    journal: Journal,
+pub struct Knowledge {
+    pub model: Model,
+    pub rules: Rules,
+    pub journal: Journal,
     /// What the journal need not hear again.
-    echoes: Echoes,
+    pub echoes: Echoes,
     /// The id of the newest exchange that was learned.
-    newest: u64,
-    /// What came since the model was last asked. Apart, because that is what has to be written.
-    new: Model,
-    /// What of the model is not written yet, encoded.
-    unwritten: Vec<Vec<u8>>,
-    kept: Kept,
-}
-
-impl Knowledge {
-    /// The model knows everything.
-    fn take_in(&mut self) {
-        if self.new.exchanges() > 0 {
-            let new = std::mem::take(&mut self.new);
-            self.unwritten.push(new.encode());
-            self.model.merge(new);
-        }
-    }
-
-    /// What the file lacks of the model.
-    fn summary(&mut self) -> Option<Summary> {
-        let unwritten = std::mem::take(&mut self.unwritten);
-        if unwritten.is_empty() && self.kept.is_known() {
-            return None;
-        }
-        let next = self.kept.next(&self.model, &unwritten);
-        next.inspect_err(|error| {
-            tracing::error!(%error, "store what was learned");
-            // The next batch brings the whole model.
-            self.kept.lost();
-        })
-        .ok()
-    }
+    pub newest: u64,
 }
 
 /// Both threads. They end after [`Intake::close`].
@@ -121,10 +85,8 @@ pub struct Learner {
 }
 
 impl Learner {
-    /// What was learned before is read first.
-    pub fn spawn(handles: &Arc<Handles>, inbox: Inbox, learned: Learned, rules: Rules) -> std::io::Result<Self> {
+    pub fn spawn(handles: &Arc<Handles>, inbox: Inbox, knowledge: Knowledge) -> std::io::Result<Self> {
         let (batches, between) = std::sync::mpsc::sync_channel(BETWEEN);
-        let (loaded, ready) = std::sync::mpsc::channel::<()>();
         let (intake, learner) = (Arc::clone(handles), Arc::clone(handles));
         let spawn =
             |name: &str, work: Box<dyn FnOnce() + Send>| std::thread::Builder::new().name(name.into()).spawn(work);
@@ -132,8 +94,6 @@ impl Learner {
             spawn(
                 "understudy-intake",
                 Box::new(move || {
-                    // Rows name their endpoints. Nothing is ever sent: the other end goes when all is read.
-                    let _ = ready.recv();
                     give_way();
                     let alive = intake.store.vitals().watch(Part::Intake);
                     intake::run(&intake, &inbox, &batches);
@@ -143,15 +103,9 @@ impl Learner {
             spawn(
                 "understudy-learner",
                 Box::new(move || {
-                    // Somebody may wait for this.
-                    let knowledge = begin(&learner, &learned, rules);
-                    drop((learned, loaded));
                     give_way();
                     let alive = learner.store.vitals().watch(Part::Learner);
-                    match knowledge {
-                        Some(knowledge) => run(&learner, &between, knowledge),
-                        None => load::only_show(&learner, &between),
-                    }
+                    run(&learner, &between, knowledge);
                     alive.end();
                 }),
             )?,
@@ -293,31 +247,6 @@ impl Unpublished {
     }
 }
 
-/// `None` when what was learned cannot be read: then nothing is learned on top of it.
-fn begin(handles: &Handles, learned: &Learned, rules: Rules) -> Option<Knowledge> {
-    let began = Instant::now();
-    let load = || load::load(handles, learned, rules);
-    let broken = || Err(OpenError::Damaged("reading it ended in a panic".into()));
-    let loaded = handles.store.vitals().guard(Part::Learner, load).unwrap_or_else(broken);
-    slow_down(handles, began);
-    match loaded {
-        Ok(knowledge) => {
-            handles.loading.succeeded();
-            tracing::debug!(project = handles.project(), elapsed = ?began.elapsed(), "what was learned is known again");
-            Some(knowledge)
-        }
-        Err(error) => {
-            handles.loading.failed(&format!("what was learned cannot be read, `understudy doctor` says more: {error}"));
-            tracing::error!(
-                project = handles.project(),
-                "expected a project file {error}; requests are forwarded, nothing is learned, and the twin does not answer: end \
-                 Understudy and see what `understudy doctor` says"
-            );
-            None
-        }
-    }
-}
-
 fn run(handles: &Handles, batches: &Receiver<Vec<Parked>>, mut knowledge: Knowledge) {
     let mut unpublished = Unpublished::default();
     let mut templates = Templates::new(handles.plugins.current());
@@ -370,7 +299,7 @@ fn guarded(
     handles: &Handles,
     knowledge: &mut Knowledge,
     unpublished: &mut Unpublished,
-    work: impl FnOnce(&Handles, &mut Knowledge, &mut Unpublished),
+    work: impl FnOnce(&Handles, &Knowledge, &mut Unpublished),
 ) {
     let before = (unpublished.learned, unpublished.unstored);
     if handles.store.vitals().guard(Part::Learner, || work(handles, knowledge, unpublished)).is_none() {
@@ -393,10 +322,7 @@ fn begin_anew(handles: &Handles, knowledge: &mut Knowledge, unpublished: &mut Un
             exchanges.into_iter().for_each(|exchange| journal.push(exchange));
             *knowledge = Knowledge { model, rules, journal, newest: knowledge.newest, ..Knowledge::default() };
         }
-        Err(error) => {
-            knowledge.kept.lost();
-            tracing::error!(%error, "read again what was learned: expected a project file");
-        }
+        Err(error) => tracing::error!(%error, "read again what was learned: expected a project file"),
     }
 }
 
@@ -415,7 +341,7 @@ fn take(
             let declared = declared_template(&exchange);
             let template = declared.as_deref().or_else(|| templates.of(&handles.plugins, &exchange.request));
             handles.watchdog.observe(&handles.snapshot.load().contract, &exchange);
-            knowledge.new.learn_under(&exchange, template, &knowledge.rules);
+            knowledge.model.learn_under(&exchange, template, &knowledge.rules);
             unpublished.learned += 1;
             unpublished.show(shown);
             knowledge.newest = knowledge.newest.max(exchange.id);
@@ -433,9 +359,8 @@ fn take(
 /// Makes the learner so many times slower, to see what happens when it cannot keep up. At the end nobody waits for that.
 fn slow_down(handles: &Handles, began: Instant) {
     let factor = handles.config.learner_slowdown;
-    let end = Instant::now() + began.elapsed() * (factor - 1);
-    while Instant::now() < end && !handles.intake.is_closing() {
-        std::thread::sleep((end - Instant::now()).min(BRAKE_LOOK_EVERY));
+    if factor > 1 && !handles.intake.is_closing() {
+        std::thread::sleep(began.elapsed() * (factor - 1));
     }
 }
 
@@ -462,7 +387,7 @@ fn has_same_endpoints(a: &Contract, b: &Contract) -> bool {
 }
 
 /// Computes, swaps, stores; then, and not before, the exchanges count as learned.
-fn publish(handles: &Handles, knowledge: &mut Knowledge, unpublished: &mut Unpublished) {
+fn publish(handles: &Handles, knowledge: &Knowledge, unpublished: &mut Unpublished) {
     let learned = std::mem::take(&mut unpublished.learned);
     let edited = std::mem::take(&mut unpublished.edited);
     let news = std::mem::take(&mut unpublished.news);
@@ -470,13 +395,10 @@ fn publish(handles: &Handles, knowledge: &mut Knowledge, unpublished: &mut Unpub
     (unpublished.since, unpublished.shown, unpublished.retry) = (None, None, None);
     let mut batch = unpublished.batch(&knowledge.journal);
     if learned > 0 || edited {
-        knowledge.take_in();
         let contract = Arc::new(knowledge.model.contract_under(&knowledge.rules));
         // Echoes move counts, and the twin goes on as it was. Mining is by far the dearest part.
         let known = handles.snapshot.load_full();
         let same = !news && !edited && has_same_endpoints(&known.contract, &contract);
-        // Nobody asks the twin of a project that is being closed; whoever opens it computes this.
-        let same = same || handles.intake.is_closing();
         let behaviour = if same { Arc::clone(&known.behaviour) } else { Arc::new(mine(&knowledge.journal, &contract)) };
         if edited {
             handles.set_rules(&knowledge.rules);
@@ -485,17 +407,14 @@ fn publish(handles: &Handles, knowledge: &mut Knowledge, unpublished: &mut Unpub
         handles.publish(&contract, &behaviour, knowledge.newest);
     }
     if learned > 0 || edited || again {
-        batch.model = knowledge.summary();
+        batch.model = Some(knowledge.model.encode());
         batch.oldest_exchange = knowledge.journal.oldest();
     }
     batch.watchdog = handles.watchdog.due(again || handles.intake.is_closing());
     unpublished.unstored += learned;
     match handles.store.save(batch) {
         Ok(()) => handles.stats.learned(std::mem::take(&mut unpublished.unstored)),
-        Err(unsaved) => {
-            // What was learned stays in memory, and the next try brings the whole model.
-            knowledge.kept.lost();
-            unpublished.take_back(*unsaved);
-        }
+        // What was learned stays in memory, and the next try brings the whole model again.
+        Err(unsaved) => unpublished.take_back(*unsaved),
     }
 }
