@@ -184,7 +184,7 @@ async fn a_token_in_an_address_becomes_a_cookie_that_stays_with_us() {
         assert!(cookie.split("; ").any(|part| part == attribute), "{cookie}");
     }
     assert_eq!(header(&opened, "location"), "/admin/settings");
-    assert_eq!(header(&opened, "referrer-policy"), "no-referrer");
+    assert_eq!(header(&opened, "referrer-policy"), "same-origin");
     let pair = cookie.split(';').next().unwrap();
     let api = server.client.get(server.url("/things")).header("cookie", format!("a=1; {pair}"));
     assert_eq!(api.send().await.unwrap().status(), 200);
