@@ -1,4 +1,4 @@
-//! The redactor: no secret stays where one belongs, JSON stays JSON with the same names, and a second time changes nothing of an exchange in JSON.
+//! The redactor: no secret stays where one belongs, JSON stays JSON with the same names, and a token is left alone when it comes by again.
 
 #[path = "../../server/src"]
 mod server {
@@ -7,7 +7,7 @@ mod server {
 }
 
 use serde_json::Value;
-use understudy_contract::{Body, Exchange};
+use understudy_contract::Exchange;
 
 use self::server::redact::Redactor;
 use crate::recording::exchanges;
@@ -20,19 +20,14 @@ pub fn run(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
         // Text around and between pieces of JSON is looked at as one or the other: only that it ends is held here.
         let _ = redactor.text(text.to_owned());
+        let token = redactor.token(text);
+        assert_eq!(redactor.token(&token), token, "a token of a token");
     }
     for mut exchange in exchanges(data) {
         plant(&mut exchange);
         let before = exchange.clone();
         redactor.exchange(&mut exchange);
         check(&before, &exchange);
-        // A token is told from a secret in JSON; in broken JSON and other text a second time may find more.
-        let is_json = |body: &Body| body.bytes.is_empty() || serde_json::from_slice::<Value>(&body.bytes).is_ok();
-        if is_json(&exchange.request.body) && is_json(&exchange.response.body) {
-            let mut twice = exchange.clone();
-            redactor.exchange(&mut twice);
-            assert_eq!(twice, exchange, "an exchange redacted twice");
-        }
     }
 }
 
