@@ -6,7 +6,7 @@ use crate::operation::Operation;
 use crate::provenance::{AS_LOCATION, Shown};
 use crate::sketch::{Absorb, Bounded};
 use crate::trie::{self, Level, Node, Shape, Size};
-use crate::{Contract, Exchange, Request, Rules, graphql, token};
+use crate::{Contract, Exchange, Request, Rules, graphql, templates, token};
 
 /// Paths that were only ever not found; scanners make many of them.
 const MAX_MISSING: usize = 1024;
@@ -119,16 +119,16 @@ impl Model {
             operation.learn(exchange, &mut ());
         }
         let fields = operation.fields().saturating_sub(before);
-        self.fit(Size { nodes, fields });
+        self.fit(Size { nodes, fields }, rules);
     }
 
     /// Keeps the trie within its bounds; at most so much is new.
-    fn fit(&mut self, new: Size) {
+    fn fit(&mut self, new: Size, rules: &Rules) {
         self.size.0 = self.size.0.map(|size| size + new);
         while !self.size.0.is_some_and(Size::fits) {
             let size = self.root.size();
             self.size.0 = Some(size);
-            if size.fits() {
+            if size.fits() || self.root.is_crowded(size.nodes / 2) && self.fold(rules) {
                 return;
             }
             let Some(level) = self.level.next() else { return };
@@ -136,6 +136,15 @@ impl Model {
             self.root.coarsen(level);
             self.size.0 = None;
         }
+    }
+
+    /// Takes names for values where all of them are; whether that made room.
+    fn fold(&mut self, rules: &Rules) -> bool {
+        let open = templates::open_places(self, rules);
+        self.root.fold(&|node| open.contains(&(std::ptr::from_ref(node) as usize)));
+        let size = self.root.size();
+        self.size.0 = Some(size);
+        size.fits_well()
     }
 
     /// What was left out, or is told less finely, for want of room.
@@ -171,7 +180,7 @@ impl Model {
         self.level = self.level.max(other.level);
         self.root.coarsen(self.level);
         self.size.0 = None;
-        self.fit(Size { nodes: 0, fields: 0 });
+        self.fit(Size { nodes: 0, fields: 0 }, &Rules::default());
         self.missing.absorb(&other.missing);
         self.shown.absorb(&other.shown);
     }

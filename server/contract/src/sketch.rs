@@ -33,7 +33,11 @@ pub(crate) struct Values {
 
 impl Values {
     pub(crate) fn add(&mut self, text: &str) {
-        self.insert(hash(text.as_bytes()), text, 1);
+        self.add_times(text, 1);
+    }
+
+    pub(crate) fn add_times(&mut self, text: &str, count: u64) {
+        self.insert(hash(text.as_bytes()), text, count);
     }
 
     fn insert(&mut self, key: u64, text: &str, count: u64) {

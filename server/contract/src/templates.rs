@@ -1,6 +1,6 @@
 //! From the paths as they came to templates: which segments are parameters.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ const MAX_ENDPOINTS: usize = 5_000;
 
 /// The endpoints of a model by template and method, and how many had to be left out.
 pub(crate) fn endpoints(model: &Model, rules: &Rules) -> (Vec<Endpoint>, u64) {
-    let mut resolver = Resolver { model, rules, outlines: Outlines::default(), path: Vec::new(), out: Vec::new() };
+    let mut resolver = Resolver::new(model, rules);
     resolver.resolve(&[&model.root]);
     resolver.out.retain(|endpoint| !rules.hides(&endpoint.id));
     let dropped = resolver.out.len().saturating_sub(MAX_ENDPOINTS);
@@ -30,6 +30,13 @@ pub(crate) fn endpoints(model: &Model, rules: &Rules) -> (Vec<Endpoint>, u64) {
     }
     resolver.out.sort_by(|a, b| (&a.template, &a.method, &a.graphql).cmp(&(&b.template, &b.method, &b.graphql)));
     (resolver.out, dropped as u64)
+}
+
+/// The nodes of the trie, by their addresses, below which every name is a value of one parameter.
+pub(crate) fn open_places(model: &Model, rules: &Rules) -> HashSet<usize> {
+    let mut resolver = Resolver::new(model, rules);
+    resolver.resolve(&[&model.root]);
+    resolver.open
 }
 
 /// JSON Schema of a path parameter.
@@ -50,6 +57,8 @@ struct Resolver<'m> {
     outlines: Outlines,
     path: Vec<Step<'m>>,
     out: Vec<Endpoint>,
+    /// See [`open_places`].
+    open: HashSet<usize>,
 }
 
 /// One segment on the way down.
@@ -105,6 +114,13 @@ impl<'m> Children<'m> {
                 parameter.seen.push(&group.values);
                 parameter.nodes.push(&group.node);
             }
+            if let Some(group) = &node.folded {
+                let parameter = children.parameters.entry("").or_default();
+                parameter.kinds.insert(None);
+                parameter.values.absorb(&group.values);
+                parameter.seen.push(&group.values);
+                parameter.nodes.push(&group.node);
+            }
             for (name, group) in &node.named.kept {
                 let parameter = children.parameters.entry("").or_default();
                 parameter.name = Some(name);
@@ -142,14 +158,17 @@ impl<'m> Children<'m> {
             }
         }
         for (token, nodes) in std::mem::take(&mut self.apart) {
-            if !literals.contains_key(token)
-                && let Some((shape, value)) = Shape::of(token)
-            {
+            if literals.contains_key(token) {
+                continue;
+            }
+            if let Some((shape, value)) = Shape::of(token) {
                 let suffix = token::extension(token).filter(|suffix| *suffix == shape.suffix).unwrap_or("");
                 let parameter = self.parameters.entry(suffix).or_default();
                 parameter.kinds.insert(Some(shape.kind));
                 parameter.values.add(&value);
                 parameter.nodes.extend(nodes);
+            } else {
+                self.parameters.entry("").or_default().take_in(token, "", &nodes);
             }
         }
         literals
@@ -221,6 +240,11 @@ impl Parameter<'_> {
 }
 
 impl<'m> Resolver<'m> {
+    fn new(model: &'m Model, rules: &'m Rules) -> Self {
+        let (path, out, open) = (Vec::new(), Vec::new(), HashSet::new());
+        Self { model, rules, outlines: Outlines::default(), path, out, open }
+    }
+
     fn resolve(&mut self, nodes: &[&'m Node]) {
         self.emit(nodes);
         let top = self.path.len() < 3 && self.path.iter().all(|step| matches!(step, Step::Literal(_)));
@@ -230,6 +254,9 @@ impl<'m> Resolver<'m> {
         let settled = children.obey(&here);
         decide(self.model, &self.outlines, self.path.is_empty(), &mut children);
         children.literals.extend(settled);
+        if children.literals.is_empty() && children.parameters.keys().eq([&""]) {
+            self.open.extend(nodes.iter().map(|node| std::ptr::from_ref(*node) as usize));
+        }
         for (token, nodes) in children.literals {
             self.path.push(Step::Literal(token));
             self.resolve(&nodes);

@@ -14,6 +14,8 @@ use crate::token::{self, Kind};
 
 /// Literals under one node that are told apart. Real APIs stay far below; slugs and scanners do not.
 const MAX_LITERALS: usize = 256;
+/// More names than stand at any place of most APIs.
+const CROWD: usize = 64;
 /// Nodes of a whole trie; a large API with slugs for ids has some thousand.
 const MAX_NODES: usize = 12_000;
 /// Fields of all bodies and parameters of a whole trie; each takes some two hundred bytes.
@@ -37,6 +39,9 @@ pub(crate) struct Node {
     pub(crate) shapes: BTreeMap<Shape, Box<Group>>,
     /// Parameters by rule.
     pub(crate) named: Bounded<Group, MAX_NAMES>,
+    /// What had names here that all were values of one parameter when room ran out: names are told no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) folded: Option<Box<Group>>,
     /// A plugin says that this is a literal.
     pub(crate) fixed: bool,
     /// Its form makes it a value; when it came a person's rule kept it apart.
@@ -63,10 +68,15 @@ impl Size {
     pub(crate) fn fits(self) -> bool {
         self.nodes <= MAX_NODES && self.fields <= MAX_FIELDS
     }
+
+    /// With so much room left that it is not asked again soon.
+    pub(crate) fn fits_well(self) -> bool {
+        self.nodes <= MAX_NODES / 2 && self.fields <= MAX_FIELDS / 2
+    }
 }
 
-/// How finely paths are told apart. A trie that grows past [`MAX_NODES`] or [`MAX_FIELDS`] takes the next level, of which each tells less
-/// than the one before. All that a level tells follows from what finer ones tell, so it does not matter when it was taken;
+/// How finely paths are told apart. A trie that grows past [`MAX_NODES`] or [`MAX_FIELDS`], and not for names that are known to be values,
+/// takes the next level, of which each tells less than the one before. All that a level tells follows from what finer ones tell, so it does not matter when it was taken;
 /// whether it is taken can depend on the order in which some ten thousand paths came, and on nothing else does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -145,7 +155,8 @@ impl Node {
     pub(crate) fn at(&mut self, path: &str, apart: &[usize], level: Level) -> &mut Self {
         let (literals, depth) = level.limits();
         segments(path).take(depth).enumerate().fold(self, |node, (n, segment)| {
-            if !apart.contains(&n) || Shape::of(segment).is_none() {
+            let is_value = node.folded.is_some() || Shape::of(segment).is_some();
+            if !apart.contains(&n) || !is_value {
                 return node.below(segment, level);
             }
             let literal = node.literals.entry_within(segment, literals);
@@ -162,7 +173,13 @@ impl Node {
                 group.values.add(&value);
                 &mut group.node
             }
-            None => self.literals.entry_within(segment, level.limits().0),
+            None => match &mut self.folded {
+                Some(group) => {
+                    group.values.add(&token::decode(segment));
+                    &mut group.node
+                }
+                None => self.literals.entry_within(segment, level.limits().0),
+            },
         }
     }
 
@@ -175,6 +192,16 @@ impl Node {
     pub(crate) fn size(&self) -> Size {
         let fields = self.operations.all().chain(self.graphql.all()).map(Operation::fields).sum();
         self.children().fold(Size { nodes: 1, fields }, |all, child| all + child.size())
+    }
+
+    /// Whether more than so many nodes lie below places that have many names. Only there it may help to know which of them
+    /// are values, and to find that out takes time and room.
+    pub(crate) fn is_crowded(&self, many: usize) -> bool {
+        self.in_crowds() > many
+    }
+
+    fn in_crowds(&self) -> usize {
+        if self.literals.kept.len() > CROWD { self.size().nodes } else { self.children().map(Self::in_crowds).sum() }
     }
 
     /// Requests whose path is not told apart from others any more.
@@ -192,8 +219,39 @@ impl Node {
     }
 
     fn children(&self) -> impl Iterator<Item = &Self> {
-        let groups = self.shapes.values().map(|group| &**group).chain(self.named.all()).map(|group| &group.node);
-        self.literals.all().chain(groups)
+        let groups = self.shapes.values().chain(&self.folded).map(|group| &**group).chain(self.named.all());
+        self.literals.all().chain(groups.map(|group| &group.node))
+    }
+
+    fn children_mut(&mut self) -> impl Iterator<Item = &mut Self> {
+        let groups = self.shapes.values_mut().chain(&mut self.folded).map(|group| &mut **group);
+        self.literals.all_mut().chain(groups.chain(self.named.all_mut()).map(|group| &mut group.node))
+    }
+
+    /// Takes the names for values at the nodes for which that is known, and at those below.
+    pub(crate) fn fold(&mut self, is_parameter: &dyn Fn(&Self) -> bool) {
+        if is_parameter(self) {
+            self.folded.get_or_insert_default();
+        }
+        self.children_mut().for_each(|child| child.fold(is_parameter));
+        self.take_names();
+    }
+
+    /// Where names are values none is kept but those that a rule wants.
+    fn take_names(&mut self) {
+        let Some(folded) = &mut self.folded else { return };
+        let names = std::mem::take(&mut self.literals);
+        for (name, node) in names.kept {
+            if node.apart || node.fixed {
+                self.literals.kept.insert(name, node);
+            } else {
+                folded.values.add_times(&token::decode(&name), node.requests());
+                folded.node.absorb(&node);
+            }
+        }
+        if let Some(rest) = names.rest {
+            folded.node.absorb(&rest);
+        }
     }
 
     /// Forgets what a level does not tell.
@@ -208,6 +266,7 @@ impl Node {
                 literals: std::mem::take(&mut self.literals),
                 shapes: std::mem::take(&mut self.shapes),
                 named: std::mem::take(&mut self.named),
+                folded: self.folded.take(),
                 ..Self::default()
             };
             below.children().for_each(|child| child.gather(self));
@@ -217,9 +276,7 @@ impl Node {
         for (shape, group) in std::mem::take(&mut self.shapes) {
             self.shapes.entry(level.tells(shape)).or_default().absorb(&group);
         }
-        let groups =
-            self.shapes.values_mut().map(|group| &mut **group).chain(self.named.all_mut()).map(|group| &mut group.node);
-        self.literals.all_mut().chain(groups).for_each(|child| child.coarsen_at(level, depth + 1));
+        self.children_mut().for_each(|child| child.coarsen_at(level, depth + 1));
     }
 
     /// Adds all operations here and below to another node.
@@ -262,6 +319,10 @@ impl Absorb for Node {
         self.literals.absorb(&other.literals);
         absorb_map(&mut self.shapes, &other.shapes);
         self.named.absorb(&other.named);
+        if let Some(folded) = &other.folded {
+            self.folded.get_or_insert_default().absorb(folded);
+        }
+        self.take_names();
         self.fixed |= other.fixed;
         self.apart |= other.apart;
     }

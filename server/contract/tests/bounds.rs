@@ -102,6 +102,54 @@ fn many_values_push_no_name_out() {
     });
 }
 
+/// Names of owners, and below each names of its own: more places than there is room for, but none of them tells anything. What
+/// lies below them is told apart as before, and so is what comes later.
+#[test]
+fn values_below_values_push_no_route_out() {
+    const ROUTES: &str = "issues pulls commits branches tags releases hooks keys labels milestones forks topics teams events \
+                          stargazers subscribers languages contributors deployments pages notifications license readme traffic";
+    let routes: Vec<&str> = ROUTES.split(' ').collect();
+    let mut model = Model::default();
+    for n in 0..times(400_000) {
+        let (owner, repo, route) = (mixed(n) % 200, mixed(n + 7) % 300, routes[(mixed(n + 3) % 24) as usize]);
+        let (owner, repo) = (word(owner), word(mixed(owner) + repo));
+        let path = format!("/repos/{owner}/{repo}/{route}");
+        let body = format!(r#"{{"{route}_id":{n},"of_{route}":{{"{route}_count":{},"at":"x"}}}}"#, n % 90);
+        model.learn(&exchange(n as usize, &format!("GET {path} 200 {body}")));
+        if n % 50 == 0 {
+            real(n as usize / 50).iter().for_each(|line| model.learn(&exchange(n as usize, line)));
+        }
+    }
+    let (contract, limits) = (model.contract(), model.limits());
+    println!("{limits:?}, {} bytes stored", model.encode().len());
+    let below: Vec<&str> =
+        contract.endpoints().iter().map(|e| e.template.as_str()).filter(|t| t.starts_with("/repos")).collect();
+    let templates: Vec<&str> = below.iter().map(|template| template.rsplit('/').next().unwrap_or_default()).collect();
+    assert!(below.iter().all(|template| template.matches('{').count() == 2), "{below:?}");
+    assert!(routes.iter().all(|route| templates.contains(route)) && below.len() == routes.len(), "{below:?}");
+    assert_eq!(limits.level, 0, "{limits:?}");
+    for template in REAL {
+        assert!(contract.endpoints().iter().any(|endpoint| endpoint.template == template), "{template}");
+    }
+    // The way to the disk and back changes nothing, and more of the same finds its place.
+    let mut again = Model::decode(&model.encode()).unwrap();
+    assert_eq!(again, model);
+    again.learn(&exchange(1, r#"GET /repos/newcomer/novelty/issues 200 {"issues_id":1}"#));
+    assert_eq!(again.contract().endpoints().len(), contract.endpoints().len());
+}
+
+/// A word of letters for each number.
+fn word(n: u64) -> String {
+    let mut rest = mixed(n);
+    (0..6)
+        .map(|_| {
+            let letter = char::from(b'a' + (rest % 26) as u8);
+            rest /= 26;
+            letter
+        })
+        .collect()
+}
+
 /// An API that answers whatever is asked: nothing can be told apart any more, but it costs no more than this, and what was
 /// given up is said.
 #[track_caller]

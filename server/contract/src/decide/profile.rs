@@ -56,7 +56,7 @@ impl Profile {
         }
         let name = |token: &'n str| if super::is_data(model, &token::decode(token)) { "{}" } else { token };
         let literals = node.literals.kept.iter().map(|(token, child)| (name(token), &**child));
-        let shapes = node.shapes.values().map(|group| ("{}", &group.node));
+        let shapes = node.shapes.values().chain(&node.folded).map(|group| ("{}", &group.node));
         let named = node.named.kept.values().map(|group| ("{}", &group.node));
         let rest = node.literals.rest.iter().map(|rest| ("{}", &**rest));
         for (token, child) in literals.chain(shapes).chain(named).chain(rest) {
