@@ -351,10 +351,16 @@ fn hostile_schemas_come_to_an_end() {
         json!({ "type": "object", "properties": { "a": own, "b": own }, "additionalProperties": own }),
         json!({ "type": "array", "minItems": 1_000_000_000_000_u64, "items": own }),
         json!({ "type": "string", "minLength": 1_000_000_000_000_u64 }),
+        json!({ "type": "string", "properties": { "id": { "type": "integer" }, "name": {} } }),
+        json!(true),
     ] {
-        let content = json!({ "application/json": { "schema": own } });
-        let document = json!({ "openapi": "3.1.0", "components": { "schemas": { "Own": schema } },
-            "paths": { "/own": { "get": { "responses": { "200": { "content": content } } } } } });
+        let body = json_body(&own);
+        let parameter = json!({ "name": "id", "in": "path", "example": 1, "schema": schema });
+        let document = json!({ "openapi": "3.1.0", "components": { "schemas": { "Own": schema } }, "paths": {
+            "/own": { "get": { "responses": { "200": body } }, "post": { "requestBody": body, "responses": { "201": body } } },
+            "/own/{id}": { "parameters": [parameter], "get": { "responses": { "200": body } },
+                "put": { "requestBody": body, "responses": { "200": body } } },
+        } });
         let read = import(&document, NOW_MS).expect("a document");
         assert!(read.exchanges.iter().all(|exchange| exchange.response.body.bytes.len() < 1 << 20), "{schema}");
     }

@@ -147,8 +147,8 @@ impl<'d> Reader<'d> {
         let mut schema = self.document.plain(schema, Way::Sent);
         let first = parameter.get("examples").and_then(Value::as_object).and_then(|all| all.values().next());
         let told = parameter.get("example").or_else(|| self.document.resolve(first?).get("value"));
-        if let Some(example) = told {
-            schema["example"] = example.clone();
+        if let (Some(example), Some(keywords)) = (told, schema.as_object_mut()) {
+            keywords.insert("example".into(), example.clone());
         }
         Some(Parameter {
             name: parameter.get("name")?.as_str()?.to_owned(),

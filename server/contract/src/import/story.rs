@@ -95,9 +95,7 @@ impl Story {
             let told = content.examples.get(n).filter(|example| example.is_object()).cloned();
             let mut thing = told.unwrap_or_else(|| make(&mut self.generator, &schema, "", n == 0));
             let id = self.id(&parameter.schema, pool.key.as_ref().and_then(|key| thing.get(key)), n);
-            if let Some(key) = &pool.key {
-                thing[key.as_str()] = id.clone();
-            }
+            set_id(&mut thing, pool.key.as_deref(), &id);
             pool.ids.push(id);
             pool.things.push(thing);
         }
@@ -196,9 +194,7 @@ impl Story {
                 }
             };
             copy(sent.as_ref(), &mut thing);
-            if let Some(key) = &key {
-                thing[key.as_str()] = id.clone();
-            }
+            set_id(&mut thing, key.as_deref(), &id);
             self.say(op, &Call { body: sent.as_ref(), ..Call::default() }, status, Some(&thing));
             if let Some(pool) = self.pools.get_mut(&op.template) {
                 pool.ids.push(id);
@@ -219,9 +215,7 @@ impl Story {
             let (id, key) = (pool.ids[n].clone(), pool.key.clone());
             let thing = &mut pool.things[n];
             copy(sent.as_ref(), thing);
-            if let Some(key) = &key {
-                thing[key.as_str()] = id.clone();
-            }
+            set_id(thing, key.as_deref(), &id);
             let thing = thing.clone();
             let answer = match &content {
                 Some(content) if alike(&content.schema, &thing) => Some(thing),
@@ -389,6 +383,13 @@ impl Story {
 }
 
 /// The path in front of the parameter that ends a template, and the parameter.
+/// Schemas with properties may yet be of another type than `object`; what came of them has no member for an id.
+fn set_id(thing: &mut Value, key: Option<&str>, id: &Value) {
+    if let (Some(members), Some(key)) = (thing.as_object_mut(), key) {
+        members.insert(key.to_owned(), id.clone());
+    }
+}
+
 fn item(op: &Operation) -> Option<(&str, &Parameter)> {
     let (parent, last) = op.template.rsplit_once('/')?;
     let ("", name, "") = braced(last)? else { return None };
