@@ -12,6 +12,8 @@ use super::value::{TimeForm, Zone, same_shape, write_time};
 
 /// Deeper than this a schema gives nulls: schemas may refer to themselves.
 const MAX_DEPTH: usize = 12;
+/// Values in one; after so many, arrays are as short as may be. Arrays of arrays of arrays may promise more than there is memory.
+const MAX_VALUES: usize = 10_000;
 
 /// Makes values; the same seed makes the same ones.
 pub(crate) struct Generator<'a> {
@@ -20,12 +22,14 @@ pub(crate) struct Generator<'a> {
     maker: Option<Maker<'a>>,
     /// Where the next value stands.
     pointer: String,
+    /// How many values the present one has so far.
+    made: usize,
 }
 
 impl<'a> Generator<'a> {
     pub(crate) fn new(seed: u64, now_ms: u64) -> Self {
         let now_ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
-        Self { rng: ChaCha8Rng::seed_from_u64(seed), now_ms, maker: None, pointer: String::new() }
+        Self { rng: ChaCha8Rng::seed_from_u64(seed), now_ms, maker: None, pointer: String::new(), made: 0 }
     }
 
     /// Asks somebody else first.
@@ -36,10 +40,12 @@ impl<'a> Generator<'a> {
     /// A value that fits a JSON Schema 2020-12 as this crate writes them: `type`, `enum`, `const`, `properties`,
     /// `required`, `items`, `format`, bounds, `anyOf` and `oneOf`. `field` is the name it stands under.
     pub(crate) fn value(&mut self, schema: &Value, field: &str) -> Value {
+        self.made = 0;
         self.at_depth(schema, field, 0)
     }
 
     fn at_depth(&mut self, schema: &Value, field: &str, depth: usize) -> Value {
+        self.made += 1;
         if depth > MAX_DEPTH {
             return Value::Null;
         }
@@ -105,8 +111,9 @@ impl<'a> Generator<'a> {
     fn array(&mut self, schema: &Value, field: &str, depth: usize) -> Value {
         let Some(items) = schema.get("items").filter(|items| items.is_object()) else { return Value::Array(vec![]) };
         let bound = |name: &str| schema.get(name).and_then(Value::as_u64);
-        let least = bound("minItems").unwrap_or(1).min(20);
-        let most = bound("maxItems").unwrap_or(3).clamp(least, least + 5);
+        let longest = if self.made < MAX_VALUES { 20 } else { 1 };
+        let least = bound("minItems").unwrap_or(1).min(longest);
+        let most = bound("maxItems").unwrap_or(3).clamp(least, least + longest / 4);
         let length = self.rng.random_range(least..=most);
         let len = self.pointer.len();
         let value = |i| {
