@@ -128,7 +128,7 @@ impl Model {
         while !self.size.0.is_some_and(Size::fits) {
             let size = self.root.size();
             self.size.0 = Some(size);
-            if size.fits() || self.root.is_crowded(size.nodes / 2) && self.fold(rules) {
+            if size.fits() || self.root.crowded().is_half_of(size) && self.fold(rules) {
                 return;
             }
             let Some(level) = self.level.next() else { return };
@@ -138,10 +138,10 @@ impl Model {
         }
     }
 
-    /// Takes names for values where all of them are; whether that made room.
+    /// Puts names together that are values of one parameter; whether that made room.
     fn fold(&mut self, rules: &Rules) -> bool {
-        let open = templates::open_places(self, rules);
-        self.root.fold(&|node| open.contains(&(std::ptr::from_ref(node) as usize)));
+        let left = templates::names_beside_values(self, rules);
+        self.root.fold(&|node| left.get(&(std::ptr::from_ref(node) as usize)).map(|names| &**names));
         let size = self.root.size();
         self.size.0 = Some(size);
         size.fits_well()

@@ -1,6 +1,7 @@
 //! From the paths as they came to templates: which segments are parameters.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use serde_json::{Value, json};
 
@@ -32,11 +33,11 @@ pub(crate) fn endpoints(model: &Model, rules: &Rules) -> (Vec<Endpoint>, u64) {
     (resolver.out, dropped as u64)
 }
 
-/// The nodes of the trie, by their addresses, below which every name is a value of one parameter.
-pub(crate) fn open_places(model: &Model, rules: &Rules) -> HashSet<usize> {
+/// For each node of the trie at which names are values of one parameter, by its address, those names that are not.
+pub(crate) fn names_beside_values(model: &Model, rules: &Rules) -> HashMap<usize, Rc<BTreeSet<String>>> {
     let mut resolver = Resolver::new(model, rules);
     resolver.resolve(&[&model.root]);
-    resolver.open
+    resolver.beside
 }
 
 /// JSON Schema of a path parameter.
@@ -57,8 +58,8 @@ struct Resolver<'m> {
     outlines: Outlines,
     path: Vec<Step<'m>>,
     out: Vec<Endpoint>,
-    /// See [`open_places`].
-    open: HashSet<usize>,
+    /// See [`names_beside_values`].
+    beside: HashMap<usize, Rc<BTreeSet<String>>>,
 }
 
 /// One segment on the way down.
@@ -241,8 +242,8 @@ impl Parameter<'_> {
 
 impl<'m> Resolver<'m> {
     fn new(model: &'m Model, rules: &'m Rules) -> Self {
-        let (path, out, open) = (Vec::new(), Vec::new(), HashSet::new());
-        Self { model, rules, outlines: Outlines::default(), path, out, open }
+        let (path, out, beside) = (Vec::new(), Vec::new(), HashMap::new());
+        Self { model, rules, outlines: Outlines::default(), path, out, beside }
     }
 
     fn resolve(&mut self, nodes: &[&'m Node]) {
@@ -254,8 +255,9 @@ impl<'m> Resolver<'m> {
         let settled = children.obey(&here);
         decide(self.model, &self.outlines, self.path.is_empty(), &mut children);
         children.literals.extend(settled);
-        if children.literals.is_empty() && children.parameters.keys().eq([&""]) {
-            self.open.extend(nodes.iter().map(|node| std::ptr::from_ref(*node) as usize));
+        if children.parameters.keys().eq([&""]) {
+            let left: Rc<BTreeSet<String>> = Rc::new(children.literals.keys().map(|name| (*name).to_owned()).collect());
+            self.beside.extend(nodes.iter().map(|node| (std::ptr::from_ref(*node) as usize, Rc::clone(&left))));
         }
         for (token, nodes) in children.literals {
             self.path.push(Step::Literal(token));

@@ -4,7 +4,7 @@
 //! them need no more room than one. Which other segments are parameters is computed from the whole (`templates`), again
 //! and again, so that a decision applies to all that was seen before it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::token::{self, Kind};
 /// Literals under one node that are told apart. Real APIs stay far below; slugs and scanners do not.
 const MAX_LITERALS: usize = 256;
 /// More names than stand at any place of most APIs.
-const CROWD: usize = 64;
+const CROWD: usize = 32;
 /// Nodes of a whole trie; a large API with slugs for ids has some thousand.
 const MAX_NODES: usize = 12_000;
 /// Fields of all bodies and parameters of a whole trie; each takes some two hundred bytes.
@@ -39,7 +39,7 @@ pub(crate) struct Node {
     pub(crate) shapes: BTreeMap<Shape, Box<Group>>,
     /// Parameters by rule.
     pub(crate) named: Bounded<Group, MAX_NAMES>,
-    /// What had names here that all were values of one parameter when room ran out: names are told no more.
+    /// Names that were values of one parameter when room ran out, together; and all that came since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) folded: Option<Box<Group>>,
     /// A plugin says that this is a literal.
@@ -72,6 +72,10 @@ impl Size {
     /// With so much room left that it is not asked again soon.
     pub(crate) fn fits_well(self) -> bool {
         self.nodes <= MAX_NODES / 2 && self.fields <= MAX_FIELDS / 2
+    }
+
+    pub(crate) fn is_half_of(self, all: Self) -> bool {
+        2 * self.nodes >= all.nodes || 2 * self.fields >= all.fields
     }
 }
 
@@ -155,7 +159,7 @@ impl Node {
     pub(crate) fn at(&mut self, path: &str, apart: &[usize], level: Level) -> &mut Self {
         let (literals, depth) = level.limits();
         segments(path).take(depth).enumerate().fold(self, |node, (n, segment)| {
-            let is_value = node.folded.is_some() || Shape::of(segment).is_some();
+            let is_value = node.folds(segment) || Shape::of(segment).is_some();
             if !apart.contains(&n) || !is_value {
                 return node.below(segment, level);
             }
@@ -174,11 +178,11 @@ impl Node {
                 &mut group.node
             }
             None => match &mut self.folded {
-                Some(group) => {
+                Some(group) if !self.literals.kept.contains_key(segment) => {
                     group.values.add(&token::decode(segment));
                     &mut group.node
                 }
-                None => self.literals.entry_within(segment, level.limits().0),
+                _ => self.literals.entry_within(segment, level.limits().0),
             },
         }
     }
@@ -194,14 +198,13 @@ impl Node {
         self.children().fold(Size { nodes: 1, fields }, |all, child| all + child.size())
     }
 
-    /// Whether more than so many nodes lie below places that have many names. Only there it may help to know which of them
-    /// are values, and to find that out takes time and room.
-    pub(crate) fn is_crowded(&self, many: usize) -> bool {
-        self.in_crowds() > many
-    }
-
-    fn in_crowds(&self) -> usize {
-        if self.literals.kept.len() > CROWD { self.size().nodes } else { self.children().map(Self::in_crowds).sum() }
+    /// What lies below places that have many names. Only there it may help to know which of them are values, and to find that out
+    /// takes time and room.
+    pub(crate) fn crowded(&self) -> Size {
+        if self.literals.kept.len() > CROWD {
+            return self.size();
+        }
+        self.children().map(Self::crowded).fold(Size { nodes: 0, fields: 0 }, std::ops::Add::add)
     }
 
     /// Requests whose path is not told apart from others any more.
@@ -228,29 +231,18 @@ impl Node {
         self.literals.all_mut().chain(groups.chain(self.named.all_mut()).map(|group| &mut group.node))
     }
 
-    /// Takes the names for values at the nodes for which that is known, and at those below.
-    pub(crate) fn fold(&mut self, is_parameter: &dyn Fn(&Self) -> bool) {
-        if is_parameter(self) {
-            self.folded.get_or_insert_default();
-        }
-        self.children_mut().for_each(|child| child.fold(is_parameter));
-        self.take_names();
+    /// Whether a name is a value of what is folded here.
+    fn folds(&self, name: &str) -> bool {
+        self.folded.is_some() && !self.literals.kept.contains_key(name)
     }
 
-    /// Where names are values none is kept but those that a rule wants.
-    fn take_names(&mut self) {
-        let Some(folded) = &mut self.folded else { return };
-        let names = std::mem::take(&mut self.literals);
-        for (name, node) in names.kept {
-            if node.apart || node.fixed {
-                self.literals.kept.insert(name, node);
-            } else {
-                folded.values.add_times(&token::decode(&name), node.requests());
-                folded.node.absorb(&node);
-            }
-        }
-        if let Some(rest) = names.rest {
-            folded.node.absorb(&rest);
+    /// Folds names, here and below. `left` gives those that stay, for the nodes at which others are values.
+    pub(crate) fn fold<'l>(&mut self, left: &impl Fn(&Self) -> Option<&'l BTreeSet<String>>) {
+        let left_here = left(self);
+        self.children_mut().for_each(|child| child.fold(left));
+        if let Some(left_here) = left_here {
+            let folded = self.folded.get_or_insert_default();
+            take_names(folded, &mut self.literals, |name| left_here.contains(name));
         }
     }
 
@@ -316,15 +308,44 @@ impl Absorb for Node {
     fn absorb(&mut self, other: &Self) {
         self.operations.absorb(&other.operations);
         self.graphql.absorb(&other.graphql);
-        self.literals.absorb(&other.literals);
+        self.absorb_names(other);
         absorb_map(&mut self.shapes, &other.shapes);
         self.named.absorb(&other.named);
-        if let Some(folded) = &other.folded {
-            self.folded.get_or_insert_default().absorb(folded);
-        }
-        self.take_names();
         self.fixed |= other.fixed;
         self.apart |= other.apart;
+    }
+}
+
+impl Node {
+    /// Where one side takes names for values, those stay names that it tells from them.
+    fn absorb_names(&mut self, other: &Self) {
+        if self.folded.is_none() && other.folded.is_none() {
+            return self.literals.absorb(&other.literals);
+        }
+        let told = [&*self, other].into_iter().filter(|side| side.folded.is_some());
+        let told: BTreeSet<String> = told.flat_map(|side| side.literals.kept.keys().cloned()).collect();
+        self.literals.absorb(&other.literals);
+        let folded = self.folded.get_or_insert_default();
+        if let Some(theirs) = &other.folded {
+            folded.absorb(theirs);
+        }
+        take_names(folded, &mut self.literals, |name| told.contains(name));
+    }
+}
+
+/// Makes values of names, but for those that stay and those that a rule wants.
+fn take_names(folded: &mut Group, literals: &mut Bounded<Node, MAX_LITERALS>, stays: impl Fn(&str) -> bool) {
+    let names = std::mem::take(literals);
+    for (name, node) in names.kept {
+        if node.apart || node.fixed || stays(&name) {
+            literals.kept.insert(name, node);
+        } else {
+            folded.values.add_times(&token::decode(&name), node.requests());
+            folded.node.absorb(&node);
+        }
+    }
+    if let Some(rest) = names.rest {
+        folded.node.absorb(&rest);
     }
 }
 
