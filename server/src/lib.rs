@@ -12,6 +12,7 @@ pub mod export;
 pub mod handles;
 pub mod learner;
 pub mod listen;
+pub mod loading;
 pub mod messages;
 pub mod outbox;
 pub mod plugins;
