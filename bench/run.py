@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the data plane and prints a table; README.md beside this file says what the numbers mean.
 
-    run.py [--parts proxying,idle,mocking,lookup,chaos,plugins,storage] [--rounds 5] [--seconds 3] [--out FILE]
+    run.py [--parts proxying,idle,mocking,lookup,chaos,plugins] [--rounds 5] [--seconds 3] [--out FILE]
 
 Exit code 0: every figure was reached; 1: one was missed; 2: it could not be measured; 3: the control moved, nothing counts.
 """
@@ -17,7 +17,7 @@ import tempfile
 
 import kit
 
-PARTS = ("proxying", "idle", "mocking", "lookup", "chaos", "plugins", "storage")
+PARTS = ("proxying", "idle", "mocking", "lookup", "chaos", "plugins")
 MAX_MOVEMENT = 0.10
 
 

@@ -26,8 +26,7 @@ bench_twin() {
 }
 
 bench_data_plane() {
-    build_plugins && cargo build --locked --release --package understudy-bench &&
-        cargo build --locked --release --package understudy-server --example store_load && python3 bench/run.py --out "$out/data-plane.json"
+    build_plugins && cargo build --locked --release --package understudy-bench && python3 bench/run.py --out "$out/data-plane.json"
 }
 
 cargo leptos build --release || exit 1

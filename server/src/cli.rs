@@ -63,9 +63,6 @@ enum Command {
     /// nothing
     Import {
         file: PathBuf,
-        /// Of a recording (HAR) of more than 32 MiB: pass over so many of the API's entries, as an interrupted import says
-        #[arg(long, default_value_t, hide_default_value = true, value_name = "ENTRIES")]
-        skip: usize,
         /// Print JSON instead of text
         #[arg(long)]
         json: bool,
@@ -237,7 +234,7 @@ async fn ask(config: &Config, command: Command) -> anyhow::Result<String> {
     let remote = remote::Remote::new(config)?;
     match command {
         Command::Plugin { command } => plugin::run(config, command),
-        Command::Import { file, skip, json } => import::run(&remote, config, &file, skip, json).await,
+        Command::Import { file, json } => import::run(&remote, config, &file, json).await,
         Command::Projects { command, json } => projects::run(&remote, command, json).await,
         Command::Export { format, output } => export::run(&remote, config, &format, output.as_deref()).await,
         Command::Mode { mode } => remote.set_mode(mode.into()).await,

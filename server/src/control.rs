@@ -28,9 +28,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{FromRef, Request, State};
-use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::extract::FromRef;
+use axum::middleware;
 
 use crate::handles::Handles;
 use crate::projects::Projects;
@@ -73,15 +72,6 @@ impl FromRef<Control> for Arc<Audit> {
     }
 }
 
-/// Nearly everything that is asked here is about what was learned: it waits until a project that was just opened knows it again.
-async fn when_known(State(projects): State<Arc<Projects>>, req: Request, next: Next) -> Response {
-    let path = req.uri().path();
-    if !matches!(path, "/admin/healthz" | "/admin/readyz") && !path.starts_with("/admin/projects") {
-        projects.current().loading.over().await;
-    }
-    next.run(req).await
-}
-
 /// The router, and the feed that [`live::run`] has to fill.
 pub fn build(projects: &Arc<Projects>, address: SocketAddr) -> (Router, Arc<Feed>) {
     let feed = Arc::new(Feed::new());
@@ -94,7 +84,6 @@ pub fn build(projects: &Arc<Projects>, address: SocketAddr) -> (Router, Arc<Feed
         .with_state(control)
         .layer(middleware::from_fn_with_state(shared, dashboard::page_or_data))
         .merge(pages)
-        .layer(middleware::from_fn_with_state(Arc::clone(projects), when_known))
         .layer(middleware::from_fn_with_state(audit, audit::record))
         .layer(middleware::from_fn_with_state(Arc::new(guard), guard::check));
     (router, feed)

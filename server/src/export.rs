@@ -2,7 +2,7 @@
 
 use understudy_contract::export::{self, Format, Source};
 
-use crate::store::{OpenError, Project};
+use crate::store::Project;
 
 /// Every name; `har` is made of recent traffic, which only a running server remembers.
 pub const NAMES: [&str; 11] = [
@@ -53,18 +53,13 @@ pub fn title(project: &str) -> &str {
 }
 
 /// The export of a project that no server holds.
-pub fn stored(
-    project: &Project,
-    file: &str,
-    base_url: &str,
-    name: &str,
-) -> Result<Option<Result<Export, String>>, OpenError> {
+pub fn stored(project: Project, file: &str, base_url: &str, name: &str) -> Option<Result<Export, String>> {
     let mut journal = understudy_contract::twin::Journal::default();
-    project.learned.journal().into_iter().for_each(|exchange| journal.push(exchange));
-    let contract = project.learned.model()?.contract_under(&project.rules);
+    project.journal.into_iter().for_each(|exchange| journal.push(exchange));
+    let contract = project.model.contract_under(&project.rules);
     let behaviour = crate::learner::mine(&journal, &contract);
     let source = Source { contract: &contract, behaviour: &behaviour, title: title(file), base_url };
-    Ok(learned(&source, name))
+    learned(&source, name)
 }
 
 #[cfg(test)]

@@ -18,7 +18,6 @@ use crate::chaos::Chaos;
 use crate::config::Config;
 use crate::exchanges::Exchanges;
 use crate::learner::Intake;
-use crate::loading::Loading;
 use crate::messages::Messages;
 use crate::outbox::Outbox;
 use crate::proxy::capture::Budget;
@@ -30,7 +29,6 @@ use crate::stats::Stats;
 use crate::store::{Store, StoreError};
 use crate::traces::Traces;
 use crate::traffic::Traffic;
-use crate::twin::first_state;
 use crate::watchdog::Watch;
 
 /// One per open project.
@@ -41,8 +39,6 @@ pub struct Handles {
     /// The API behind the project; people can name another one.
     pub upstream: ArcSwap<Upstream>,
     pub snapshot: ArcSwap<Snapshot>,
-    /// Until it is over the snapshot has no contract, and the twin no state.
-    pub loading: Loading,
     /// Goes with the behaviour in the snapshot: whoever replaces one replaces the other under this lock.
     pub twin_state: Mutex<State>,
     /// Changes of the twin's state since the start, and those of them that are stored.
@@ -121,27 +117,6 @@ impl Handles {
         self.snapshot.load().mode
     }
 
-    /// The learner's, once what was learned before is read. `kept` is the state that the twin's own answers had left.
-    pub(crate) fn begin_with(
-        &self,
-        contract: &Arc<Contract>,
-        behaviour: &Arc<Behaviour>,
-        learned_to: u64,
-        kept: Option<&[u8]>,
-    ) {
-        let first = first_state(behaviour, kept);
-        let mut state = self.twin_state.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = first;
-        self.replace(contract, behaviour, learned_to);
-    }
-
-    /// What people decided about single endpoints holds from the first request on: it has to be known which these are.
-    pub async fn endpoints_known(&self) {
-        if !self.loading.is_over() && !self.snapshot.load().twin.overrides.is_empty() {
-            self.loading.over_soon().await;
-        }
-    }
-
     /// Puts a newer contract and behaviour in the place of the current ones.
     /// `learned_to` is the id of the newest exchange in them.
     pub fn publish(&self, contract: &Arc<Contract>, behaviour: &Arc<Behaviour>, learned_to: u64) {
@@ -150,10 +125,6 @@ impl Handles {
         if !Arc::ptr_eq(&known.behaviour, behaviour) {
             state.rebase(behaviour, &known.behaviour);
         }
-        self.replace(contract, behaviour, learned_to);
-    }
-
-    fn replace(&self, contract: &Arc<Contract>, behaviour: &Arc<Behaviour>, learned_to: u64) {
         self.snapshot.rcu(|old| Snapshot {
             contract: Arc::clone(contract),
             behaviour: Arc::clone(behaviour),

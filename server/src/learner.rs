@@ -9,7 +9,6 @@ mod decode;
 pub mod edit;
 pub mod import;
 mod intake;
-mod load;
 pub mod parcel;
 mod templates;
 
@@ -26,12 +25,10 @@ use understudy_types::TrafficRow;
 
 use intake::Parked;
 pub use intake::{Inbox, Intake};
-use load::Meanwhile;
 use templates::Templates;
 
 use crate::exchanges::cost;
 use crate::handles::Handles;
-use crate::store::learned::{Kept, Learned, Summary};
 use crate::store::{Batch, Unsaved};
 use crate::vitals::Part;
 
@@ -46,32 +43,20 @@ const REST_PER_WORK_WHILE_BUSY: u32 = 19;
 const LONGEST_REST: Duration = Duration::from_secs(5);
 /// Rows that wait to be written; more come together only while the disk or the computing is slower than the traffic for seconds.
 const MAX_ROWS_WAITING: usize = 50_000;
-/// A learner that was slowed on purpose sees this often whether it may stop.
-const BRAKE_LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Recorded exchanges of so many bytes are written before the next publication.
 const MAX_RECORDED_WAITING_BYTES: usize = 8 << 20;
 /// What people get to see is written this soon, whether there is a publication or not.
 const SHOWN_WITHIN: Duration = Duration::from_millis(300);
 /// What could not be written is tried again after so long.
 const RETRY: Duration = Duration::from_secs(1);
-/// So long rows wait for the names of their endpoints, when what was learned takes long to read.
-const NAMELESS_AFTER: Duration = Duration::from_millis(500);
 /// Batches between the two threads. The intake waits when it is full, and then the queue in front of it fills up and sheds.
 const BETWEEN: usize = 4;
 
 /// Rows and exchanges on their way from the intake.
 enum Item {
     Learn(Box<Exchange>, Shown),
-    /// What people see already.
-    LearnShown(Box<Exchange>),
     Show(Shown),
     Edit(Box<edit::Request>),
-}
-
-impl Item {
-    fn is_learned(&self) -> bool {
-        matches!(self, Self::Learn(..) | Self::LearnShown(_))
-    }
 }
 
 /// What people get to see of an exchange.
@@ -81,48 +66,16 @@ struct Shown {
     exchange: Option<Arc<Exchange>>,
 }
 
-/// What was learned so far.
+/// What was learned so far, as the store gave it back.
 #[derive(Debug, Default)]
-struct Knowledge {
-    /// Without what is new.
-    model: Model,
-    rules: Rules,
-    journal: Journal,
+pub struct Knowledge {
+    pub model: Model,
+    pub rules: Rules,
+    pub journal: Journal,
     /// What the journal need not hear again.
-    echoes: Echoes,
+    pub echoes: Echoes,
     /// The id of the newest exchange that was learned.
-    newest: u64,
-    /// What came since the model was last asked. Apart, because that is what has to be written.
-    new: Model,
-    /// What of the model is not written yet, encoded.
-    unwritten: Vec<Vec<u8>>,
-    kept: Kept,
-}
-
-impl Knowledge {
-    /// The model knows everything.
-    fn take_in(&mut self) {
-        if self.new.exchanges() > 0 {
-            let new = std::mem::take(&mut self.new);
-            self.unwritten.push(new.encode());
-            self.model.merge(new);
-        }
-    }
-
-    /// What the file lacks of the model.
-    fn summary(&mut self) -> Option<Summary> {
-        let unwritten = std::mem::take(&mut self.unwritten);
-        if unwritten.is_empty() && self.kept.is_known() {
-            return None;
-        }
-        let next = self.kept.next(&self.model, &unwritten);
-        next.inspect_err(|error| {
-            tracing::error!(%error, "store what was learned");
-            // The next batch brings the whole model.
-            self.kept.lost();
-        })
-        .ok()
-    }
+    pub newest: u64,
 }
 
 /// Both threads. They end after [`Intake::close`].
@@ -132,10 +85,8 @@ pub struct Learner {
 }
 
 impl Learner {
-    /// What was learned before is read first.
-    pub fn spawn(handles: &Arc<Handles>, inbox: Inbox, learned: Learned, rules: Rules) -> std::io::Result<Self> {
+    pub fn spawn(handles: &Arc<Handles>, inbox: Inbox, knowledge: Knowledge) -> std::io::Result<Self> {
         let (batches, between) = std::sync::mpsc::sync_channel(BETWEEN);
-        let (loaded, ready) = std::sync::mpsc::channel::<()>();
         let (intake, learner) = (Arc::clone(handles), Arc::clone(handles));
         let spawn =
             |name: &str, work: Box<dyn FnOnce() + Send>| std::thread::Builder::new().name(name.into()).spawn(work);
@@ -143,8 +94,6 @@ impl Learner {
             spawn(
                 "understudy-intake",
                 Box::new(move || {
-                    // Rows name their endpoints. Nothing is ever sent: the other end goes when all is read.
-                    let _ = ready.recv_timeout(NAMELESS_AFTER);
                     give_way();
                     let alive = intake.store.vitals().watch(Part::Intake);
                     intake::run(&intake, &inbox, &batches);
@@ -154,14 +103,9 @@ impl Learner {
             spawn(
                 "understudy-learner",
                 Box::new(move || {
-                    // Of the usual priority: somebody may wait for this.
-                    let (knowledge, meanwhile) = load::begin(&learner, learned, rules, loaded, &between);
                     give_way();
                     let alive = learner.store.vitals().watch(Part::Learner);
-                    match knowledge {
-                        Some(knowledge) => run(&learner, &between, knowledge, meanwhile),
-                        None => load::only_show(&learner, &between, meanwhile),
-                    }
+                    run(&learner, &between, knowledge);
                     alive.end();
                 }),
             )?,
@@ -303,13 +247,10 @@ impl Unpublished {
     }
 }
 
-fn run(handles: &Handles, batches: &Receiver<Vec<Parked>>, mut knowledge: Knowledge, meanwhile: Meanwhile) {
-    let Meanwhile { items, mut unpublished } = meanwhile;
+fn run(handles: &Handles, batches: &Receiver<Vec<Parked>>, mut knowledge: Knowledge) {
+    let mut unpublished = Unpublished::default();
     let mut templates = Templates::new(handles.plugins.current());
     templates.recall(handles, &knowledge.journal);
-    for parked in items {
-        take_guarded(handles, parked, &mut knowledge, &mut templates, &mut unpublished);
-    }
     let mut rest = Rest::after(Instant::now());
     loop {
         let last = Instant::now();
@@ -323,8 +264,16 @@ fn run(handles: &Handles, batches: &Receiver<Vec<Parked>>, mut knowledge: Knowle
         };
         let publish_now = match batch {
             Ok(batch) => {
-                for parked in batch {
-                    take_guarded(handles, parked, &mut knowledge, &mut templates, &mut unpublished);
+                for (item, place) in batch {
+                    let began = Instant::now();
+                    let (is_learned, before) = (matches!(item, Item::Learn(..)), unpublished.learned);
+                    let work = || take(handles, item, &mut knowledge, &mut templates, &mut unpublished);
+                    if handles.store.vitals().guard(Part::Learner, work).is_none() {
+                        unpublished.learned = before + u64::from(is_learned);
+                        begin_anew(handles, &mut knowledge, &mut unpublished);
+                    }
+                    slow_down(handles, began);
+                    drop(place);
                 }
                 due.is_some_and(|(_, latest)| Instant::now() >= latest)
             }
@@ -345,30 +294,12 @@ fn run(handles: &Handles, batches: &Receiver<Vec<Parked>>, mut knowledge: Knowle
     }
 }
 
-fn take_guarded(
-    handles: &Handles,
-    (item, place): Parked,
-    knowledge: &mut Knowledge,
-    templates: &mut Templates,
-    unpublished: &mut Unpublished,
-) {
-    let began = Instant::now();
-    let (is_learned, before) = (item.is_learned(), unpublished.learned);
-    let work = || take(handles, item, knowledge, templates, unpublished);
-    if handles.store.vitals().guard(Part::Learner, work).is_none() {
-        unpublished.learned = before + u64::from(is_learned);
-        begin_anew(handles, knowledge, unpublished);
-    }
-    slow_down(handles, began);
-    drop(place);
-}
-
 /// Does work of the learner that must not end it.
 fn guarded(
     handles: &Handles,
     knowledge: &mut Knowledge,
     unpublished: &mut Unpublished,
-    work: impl FnOnce(&Handles, &mut Knowledge, &mut Unpublished),
+    work: impl FnOnce(&Handles, &Knowledge, &mut Unpublished),
 ) {
     let before = (unpublished.learned, unpublished.unstored);
     if handles.store.vitals().guard(Part::Learner, || work(handles, knowledge, unpublished)).is_none() {
@@ -391,10 +322,7 @@ fn begin_anew(handles: &Handles, knowledge: &mut Knowledge, unpublished: &mut Un
             exchanges.into_iter().for_each(|exchange| journal.push(exchange));
             *knowledge = Knowledge { model, rules, journal, newest: knowledge.newest, ..Knowledge::default() };
         }
-        Err(error) => {
-            knowledge.kept.lost();
-            tracing::error!(%error, "read again what was learned: expected a project file");
-        }
+        Err(error) => tracing::error!(%error, "read again what was learned: expected a project file"),
     }
 }
 
@@ -410,41 +338,29 @@ fn take(
     }
     match item {
         Item::Learn(exchange, shown) => {
-            learn(handles, *exchange, knowledge, templates, unpublished);
+            let declared = declared_template(&exchange);
+            let template = declared.as_deref().or_else(|| templates.of(&handles.plugins, &exchange.request));
+            handles.watchdog.observe(&handles.snapshot.load().contract, &exchange);
+            knowledge.model.learn_under(&exchange, template, &knowledge.rules);
+            unpublished.learned += 1;
             unpublished.show(shown);
+            knowledge.newest = knowledge.newest.max(exchange.id);
+            if !knowledge.echoes.is_echo(&exchange) {
+                unpublished.news = true;
+                unpublished.exchanges.insert(exchange.id);
+                knowledge.journal.push(*exchange);
+            }
         }
-        Item::LearnShown(exchange) => learn(handles, *exchange, knowledge, templates, unpublished),
         Item::Show(shown) => unpublished.show(shown),
         Item::Edit(request) => edit(handles, *request, knowledge, unpublished),
-    }
-}
-
-fn learn(
-    handles: &Handles,
-    exchange: Exchange,
-    knowledge: &mut Knowledge,
-    templates: &mut Templates,
-    unpublished: &mut Unpublished,
-) {
-    let declared = declared_template(&exchange);
-    let template = declared.as_deref().or_else(|| templates.of(&handles.plugins, &exchange.request));
-    handles.watchdog.observe(&handles.snapshot.load().contract, &exchange);
-    knowledge.new.learn_under(&exchange, template, &knowledge.rules);
-    unpublished.learned += 1;
-    knowledge.newest = knowledge.newest.max(exchange.id);
-    if !knowledge.echoes.is_echo(&exchange) {
-        unpublished.news = true;
-        unpublished.exchanges.insert(exchange.id);
-        knowledge.journal.push(exchange);
     }
 }
 
 /// Makes the learner so many times slower, to see what happens when it cannot keep up. At the end nobody waits for that.
 fn slow_down(handles: &Handles, began: Instant) {
     let factor = handles.config.learner_slowdown;
-    let end = Instant::now() + began.elapsed() * (factor - 1);
-    while Instant::now() < end && !handles.intake.is_closing() {
-        std::thread::sleep((end - Instant::now()).min(BRAKE_LOOK_EVERY));
+    if factor > 1 && !handles.intake.is_closing() {
+        std::thread::sleep(began.elapsed() * (factor - 1));
     }
 }
 
@@ -471,7 +387,7 @@ fn has_same_endpoints(a: &Contract, b: &Contract) -> bool {
 }
 
 /// Computes, swaps, stores; then, and not before, the exchanges count as learned.
-fn publish(handles: &Handles, knowledge: &mut Knowledge, unpublished: &mut Unpublished) {
+fn publish(handles: &Handles, knowledge: &Knowledge, unpublished: &mut Unpublished) {
     let learned = std::mem::take(&mut unpublished.learned);
     let edited = std::mem::take(&mut unpublished.edited);
     let news = std::mem::take(&mut unpublished.news);
@@ -479,13 +395,10 @@ fn publish(handles: &Handles, knowledge: &mut Knowledge, unpublished: &mut Unpub
     (unpublished.since, unpublished.shown, unpublished.retry) = (None, None, None);
     let mut batch = unpublished.batch(&knowledge.journal);
     if learned > 0 || edited {
-        knowledge.take_in();
         let contract = Arc::new(knowledge.model.contract_under(&knowledge.rules));
         // Echoes move counts, and the twin goes on as it was. Mining is by far the dearest part.
         let known = handles.snapshot.load_full();
         let same = !news && !edited && has_same_endpoints(&known.contract, &contract);
-        // Nobody asks the twin of a project that is being closed; whoever opens it computes this.
-        let same = same || handles.intake.is_closing();
         let behaviour = if same { Arc::clone(&known.behaviour) } else { Arc::new(mine(&knowledge.journal, &contract)) };
         if edited {
             handles.set_rules(&knowledge.rules);
@@ -494,17 +407,14 @@ fn publish(handles: &Handles, knowledge: &mut Knowledge, unpublished: &mut Unpub
         handles.publish(&contract, &behaviour, knowledge.newest);
     }
     if learned > 0 || edited || again {
-        batch.model = knowledge.summary();
+        batch.model = Some(knowledge.model.encode());
         batch.oldest_exchange = knowledge.journal.oldest();
     }
     batch.watchdog = handles.watchdog.due(again || handles.intake.is_closing());
     unpublished.unstored += learned;
     match handles.store.save(batch) {
         Ok(()) => handles.stats.learned(std::mem::take(&mut unpublished.unstored)),
-        Err(unsaved) => {
-            // What was learned stays in memory, and the next try brings the whole model.
-            knowledge.kept.lost();
-            unpublished.take_back(*unsaved);
-        }
+        // What was learned stays in memory, and the next try brings the whole model again.
+        Err(unsaved) => unpublished.take_back(*unsaved),
     }
 }

@@ -12,7 +12,6 @@ pub mod export;
 pub mod handles;
 pub mod learner;
 pub mod listen;
-pub mod loading;
 pub mod messages;
 pub mod outbox;
 pub mod plugins;

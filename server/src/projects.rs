@@ -1,8 +1,8 @@
 //! The projects of a server: one file each under the data folder, and one of them active.
 //!
 //! A request takes the active project once, when its head has arrived, and keeps it to its end: switching neither loses nor
-//! misfiles an exchange. A project that is active no more stays open until the last of its exchanges has ended and is learned
-//! and stored; whoever switches back meanwhile finds it as it was.
+//! misfiles an exchange. A project that is active no more stays open until the last of its exchanges has ended, and then learns
+//! and stores what is left; whoever switches back meanwhile finds it as it was.
 
 mod change;
 mod open;
@@ -36,7 +36,7 @@ pub struct Projects {
     active: ArcSwap<Handles>,
     /// By file name. Held while something is opened, so that one change comes after the other.
     open: Mutex<BTreeMap<String, Open>>,
-    /// Projects whose files are being closed; nobody else may open these yet.
+    /// Projects that learn and store what is left; nobody else may open their files yet.
     closing: watch::Sender<BTreeSet<String>>,
     sample: OnceCell<TargetUrl>,
     stopped: watch::Receiver<bool>,
@@ -173,8 +173,7 @@ impl Projects {
     }
 }
 
-/// Closes a project that was left, once nothing uses it any more and it has nothing left to do: whoever switches back before
-/// waits for nothing.
+/// Closes a project that was left, once nothing uses it any more.
 async fn retire(projects: Arc<Projects>, name: String) {
     let mut stopped = projects.stopped.clone();
     loop {
@@ -188,7 +187,7 @@ async fn retire(projects: Arc<Projects>, name: String) {
         if Arc::ptr_eq(&project.handles, &projects.current()) {
             return;
         }
-        if project.is_idle() && project.is_settled() {
+        if project.is_idle() {
             return projects.close(open, &name).await;
         }
     }

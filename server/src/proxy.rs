@@ -33,7 +33,7 @@ use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use hyper::upgrade::OnUpgrade;
 use understudy_policy::{
-    After, Decision, Failure, Permit, Sent, Unwell, after_answer, after_failure, decide, is_unwell, may_resend,
+    After, Decision, Failure, Permit, Sent, after_answer, after_failure, decide, is_unwell, may_resend,
 };
 use understudy_types::Source;
 
@@ -80,8 +80,6 @@ async fn go_on(handles: Arc<Handles>, peer: Arc<Peer>, exchange: ExchangeContext
 
 /// Answers what plugins leave to us.
 async fn answer(handles: Arc<Handles>, peer: Arc<Peer>, exchange: ExchangeContext, hop: Hop) -> Response<Body> {
-    // What people decided about single endpoints holds from the first request on.
-    handles.endpoints_known().await;
     // 4. Mode, people, the client itself and the breaker say who is asked. The snapshot is not held while we wait.
     let choice = match Choice::make(&handles.snapshot.load(), &exchange) {
         Ok(choice) => choice,
@@ -96,17 +94,10 @@ async fn answer(handles: Arc<Handles>, peer: Arc<Peer>, exchange: ExchangeContex
     let (why, instead_of) = match decision {
         Decision::Twin(why) => (why, None),
         Decision::Forward => match forward(&handles, &exchange, &peer, &hop, permit).await {
-            Ok(response) => {
-                let status = response.status().as_u16();
-                if failover && handles.config.unwell == Unwell::Twin && is_unwell(status) {
-                    // What the twin knows may not be read yet.
-                    handles.loading.over_soon().await;
-                }
-                match after_answer(status, handles.config.unwell, failover, knows) {
-                    Some(why) => (why, Some(response)),
-                    None => return choice.applied_upstream(from_upstream(&handles, exchange, hop, response)),
-                }
-            }
+            Ok(response) => match after_answer(response.status().as_u16(), handles.config.unwell, failover, knows) {
+                Some(why) => (why, Some(response)),
+                None => return choice.applied_upstream(from_upstream(&handles, exchange, hop, response)),
+            },
             Err(error) => {
                 if let Some(fault) = exchange.body.as_ref().and_then(|tap| tap.fault()) {
                     return refuse(&handles, exchange, &Refusal::Body(fault));

@@ -76,11 +76,6 @@ impl Shadow {
         }
     }
 
-    /// Counts an exchange that is not scored.
-    pub fn skip(&self) {
-        self.skipped.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// What was offered before is still scored. Waits for room in the queue.
     pub fn close(&self) {
         // When the receiver is gone already there is nothing to close.
@@ -102,8 +97,7 @@ impl Shadow {
         self.lock().clear();
     }
 
-    /// Exchanges that were not scored: for want of time, because they were too large, or because the twin had not read yet what was
-    /// learned.
+    /// Exchanges that were not scored: for want of time or because they were too large.
     #[must_use]
     pub fn skipped(&self) -> u64 {
         self.skipped.load(Ordering::Relaxed)

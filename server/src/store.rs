@@ -7,7 +7,6 @@ pub mod aside;
 pub mod doctor;
 pub mod files;
 mod home;
-pub mod learned;
 mod migrations;
 mod open;
 mod recorded;
@@ -31,7 +30,6 @@ use crate::outbox;
 use crate::shadow::Record;
 use crate::vitals::{Part, Vitals};
 use home::Home;
-use learned::{Learned, Summary};
 use recorded::Recorder;
 use ring::Ring;
 
@@ -48,10 +46,9 @@ pub const TRAFFIC_ROWS: usize = 10_000;
 pub struct Project {
     pub mode: Mode,
     pub rules: Rules,
-    /// What takes long to read, to be read later.
-    pub learned: Learned,
-    /// The id of the newest exchange that was learned.
-    pub newest: u64,
+    pub model: Model,
+    /// Oldest first.
+    pub journal: Vec<Exchange>,
     /// Oldest first.
     pub traffic: Vec<TrafficRow>,
     /// In the order of their ids.
@@ -60,22 +57,27 @@ pub struct Project {
     pub fidelity: BTreeMap<String, Record>,
     /// JSON by key.
     pub settings: BTreeMap<String, String>,
+    /// Baselines and alerts, as the watchdog wrote them.
+    pub watchdog: Option<Vec<u8>>,
+    /// What the twin's own answers had changed, as [`State::save`](understudy_contract::twin::State::save) wrote it.
+    pub twin_state: Option<Vec<u8>>,
 }
 
 impl Project {
     /// The id the next exchange gets.
     #[must_use]
     pub fn next_id(&self) -> u64 {
+        let journal = self.journal.last().map_or(0, |exchange| exchange.id);
         let traffic = self.traffic.last().map_or(0, |row| row.id);
         let outbox = self.outbox.last().map_or(0, |entry| entry.id);
-        self.newest.max(traffic).max(outbox) + 1
+        journal.max(traffic).max(outbox) + 1
     }
 }
 
 /// What the learner has to keep; written in one transaction.
 #[derive(Debug, Default)]
 pub struct Batch {
-    pub model: Option<Summary>,
+    pub model: Option<Vec<u8>>,
     pub exchanges: Vec<Exchange>,
     /// Exchanges before this one are forgotten.
     pub oldest_exchange: Option<u64>,
@@ -92,12 +94,10 @@ pub enum StoreError {
     Sql(#[from] rusqlite::Error),
     #[error("write the project file: encode an exchange: {0}")]
     Encode(#[from] rmp_serde::encode::Error),
-    #[error("write the project file: compress it: {0}")]
+    #[error("write the project file: compress exchanges: {0}")]
     Pack(std::io::Error),
     #[error("write the project file: encode a record: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("write the project file: what was learned before is not in it")]
-    NoSnapshot,
     #[error("write the project file: it is closed")]
     Closed,
 }
@@ -111,7 +111,7 @@ pub struct Unsaved {
 }
 
 /// What was learned, people's rules, and the exchanges that the twin is computed from.
-pub type Recalled = (Model, Rules, Vec<Exchange>);
+pub type Learned = (Model, Rules, Vec<Exchange>);
 
 /// After so long without a command the file is tidied up, and looked after.
 const IDLE: Duration = Duration::from_secs(1);
@@ -131,7 +131,7 @@ enum Command {
     SaveWatchdog(Vec<u8>, Done),
     Move(PathBuf, oneshot::Sender<Result<(), OpenError>>),
     Twin(twin::Request),
-    Recall(mpsc::SyncSender<Result<Recalled, OpenError>>),
+    Recall(mpsc::SyncSender<Result<Learned, OpenError>>),
     Close,
 }
 
@@ -200,7 +200,7 @@ impl Store {
     }
 
     /// What the file holds of what was learned. For threads that may wait.
-    pub fn recall(&self) -> Result<Recalled, OpenError> {
+    pub fn recall(&self) -> Result<Learned, OpenError> {
         let closed = || OpenError::Io(std::io::Error::other("the project is closed"));
         let (done, recalled) = mpsc::sync_channel(1);
         self.commands.send(Command::Recall(done)).map_err(|_| closed())?;

@@ -64,13 +64,6 @@ impl Watch {
             .unwrap_or_default()
     }
 
-    /// The learner's, before the first exchange: what the project knew when it was closed.
-    pub(crate) fn begin_with(&self, dog: Watchdog) {
-        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
-        *saved = Saved { at: Instant::now(), revision: dog.revision() };
-        *self.lock() = dog;
-    }
-
     pub fn lock(&self) -> MutexGuard<'_, Watchdog> {
         self.dog.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -9,15 +9,11 @@ mod outbox;
 #[path = "failover/shadow.rs"]
 mod shadow;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::json;
 use support::{Server, TestBody, Upstream, header, until};
-use understudy_policy::Unwell;
 
 /// Things by number; every other path is unknown.
 async fn things(req: Request<Incoming>) -> Response<TestBody> {
@@ -160,80 +156,5 @@ async fn the_twin_gets_the_body_that_upstream_did_not_take() {
     let created = server.client.post(server.url("/things")).json(&json!({ "name": "fresh" })).send().await.unwrap();
     assert_eq!((created.status().as_u16(), header(&created, "x-understudy-source")), (201, "twin"));
     assert_eq!(created.json::<serde_json::Value>().await.unwrap()["name"], "fresh");
-    server.stop().await;
-}
-
-/// Somebody whom the twin answers, without coming to an end before this is dropped.
-struct Busy {
-    end: Option<std::sync::mpsc::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Busy {
-    fn twin(server: &Server) -> Self {
-        let handles = server.app.handles();
-        let ((end, ended), (begin, begun)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
-        let thread = std::thread::spawn(move || {
-            let _state = handles.twin_state.lock().unwrap();
-            begin.send(()).unwrap();
-            // Nothing is ever sent.
-            let _ = ended.recv() as Result<(), _>;
-        });
-        begun.recv().unwrap();
-        Self { end: Some(end), thread: Some(thread) }
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        drop(self.end.take());
-        self.thread.take().unwrap().join().unwrap();
-    }
-}
-
-#[tokio::test]
-async fn no_forward_waits_for_the_twin() {
-    let is_unwell = Arc::new(AtomicBool::new(false));
-    let unwell = Arc::clone(&is_unwell);
-    let upstream = Upstream::start(move |req| {
-        let unwell = unwell.load(Ordering::SeqCst);
-        async move { if unwell { support::json(503, &json!({})) } else { things(req).await } }
-    })
-    .await;
-    let server = Server::start_with(upstream.address, |config| config.unwell = Unwell::Twin).await;
-    teach(&server).await;
-    for mode in ["proxy", "shadow"] {
-        server.set_mode(mode).await;
-        let (busy, before) = (Busy::twin(&server), upstream.count());
-        for id in 1..=5 {
-            let response = server.get(&format!("/things/{id}")).await;
-            assert_eq!((response.status().as_u16(), header(&response, "x-understudy-source")), (200, "upstream"));
-        }
-        assert_eq!(upstream.count(), before + 5, "in {mode} mode");
-        drop(busy);
-    }
-
-    // What the twin answers in the API's place has been there first.
-    let (busy, before) = (Busy::twin(&server), upstream.count());
-    is_unwell.store(true, Ordering::SeqCst);
-    let (client, url) = (server.client.clone(), server.url("/things/7"));
-    let asked = tokio::spawn(async move { client.get(url).send().await.unwrap() });
-    until("upstream to be asked", || async { (upstream.count() > before).then_some(()) }).await;
-    assert!(!asked.is_finished());
-    drop(busy);
-    let response = asked.await.unwrap();
-    assert_eq!((response.status().as_u16(), header(&response, "x-understudy-source")), (200, "twin"));
-
-    // Nor does another project wait for the twin of the one that is left.
-    is_unwell.store(false, Ordering::SeqCst);
-    let busy = Busy::twin(&server);
-    let other = json!({ "name": "other", "target": format!("http://{}", upstream.address) });
-    for (path, body) in [("/admin/projects", other), ("/admin/projects/other/activate", json!({}))] {
-        let answer = server.client.post(server.url(path)).json(&body).send().await.unwrap();
-        assert!(answer.status().is_success(), "{path}: {answer:?}");
-    }
-    assert_eq!(header(&server.get("/things/8").await, "x-understudy-source"), "upstream");
-    assert_eq!(server.status().await["project"], "other.db");
-    drop(busy);
     server.stop().await;
 }

@@ -4,8 +4,8 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use http::Request;
@@ -175,28 +175,6 @@ async fn switching_under_load_loses_and_misfiles_nothing() {
         let rows: i64 = connection.query_row("SELECT count(*) FROM traffic", [], |row| row.get(0)).unwrap();
         assert_eq!(rows, expected.len() as i64, "{file}");
     }
-}
-
-#[tokio::test]
-async fn whoever_comes_back_waits_for_nothing_that_is_still_being_learned() {
-    let (a, b) = (api("a").await, api("b").await);
-    // Each exchange takes the learner a long time.
-    let server = Server::start_with(a.address, |config| config.learner_slowdown = 100_000).await;
-    post(&server, "/admin/projects", json!({ "name": "b", "target": target(b.address) })).await;
-    let before = Arc::downgrade(&server.app.handles());
-    for id in 1..=3 {
-        ask(&server, id).await;
-    }
-    post(&server, "/admin/projects/b/activate", json!({})).await;
-    assert_eq!(ask(&server, 4).await["api"], "b");
-    // It was looked at several times meanwhile whether the one that was left can be closed.
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    post(&server, "/admin/projects/default/activate", json!({})).await;
-    let now = server.app.handles();
-    assert!(Weak::ptr_eq(&before, &Arc::downgrade(&now)), "it was closed and opened again");
-    assert!(now.stats.learner(0).pending > 0, "nothing was slow");
-    drop(now);
-    server.stop().await;
 }
 
 #[tokio::test]

@@ -63,14 +63,6 @@ pub enum ImportError {
     Empty(Vec<String>),
 }
 
-impl ImportError {
-    /// In one line, whatever was given.
-    fn version(field: &'static str, given: &str, expected: &'static str) -> Self {
-        let given = cursor::shown(given, cursor::SHOWN_CHARS).replace(char::is_control, "?");
-        Self::Version { field, given, expected }
-    }
-}
-
 fn because(notes: &[String]) -> String {
     if notes.is_empty() { String::new() } else { format!(": {}", notes.join("; ")) }
 }
@@ -87,7 +79,8 @@ pub fn import(document: &Value, now_ms: u64) -> Result<Import, ImportError> {
     } else if wiremock::is_one(document) {
         wiremock::read(document, now_ms)?
     } else if postman::is_old(document) {
-        return Err(ImportError::version("format", "a Postman collection v1", "a Postman collection v2.1"));
+        let (given, expected) = ("a Postman collection v1".to_owned(), "a Postman collection v2.1");
+        return Err(ImportError::Version { field: "format", given, expected });
     } else if access::is_one(document) {
         access::read(document, now_ms)?
     } else {
@@ -118,7 +111,7 @@ fn supported(
 ) -> Result<openapi::Version, ImportError> {
     let text = given.as_str().map_or_else(|| given.to_string(), str::to_owned);
     if !text.starts_with(start) {
-        return Err(ImportError::version(field, &text, expected));
+        return Err(ImportError::Version { field, given: text, expected });
     }
     Ok(if field == "swagger" { openapi::Version::Two } else { openapi::Version::Three })
 }

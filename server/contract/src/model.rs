@@ -1,7 +1,5 @@
 //! Everything that was learned, as one mergeable summary.
 
-use std::io::Read;
-
 use serde::{Deserialize, Serialize};
 
 use crate::operation::Operation;
@@ -214,24 +212,7 @@ impl Model {
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        Self::read(bytes)
-    }
-
-    /// The same from a source of bytes, of which no more is taken than the model needs.
-    pub fn read(mut source: impl Read) -> Result<Self, DecodeError> {
-        let mut head = Vec::new();
-        let read = source.by_ref().take(Self::HEAD_BYTES).read_to_end(&mut head);
-        read.map_err(|error| DecodeError::Malformed(error.to_string()))?;
-        Self::check_format(&head)?;
-        rmp_serde::from_read(source).map_err(|error| DecodeError::Malformed(error.to_string()))
-    }
-
-    /// What tells whether a model can be decoded at all lies in so many bytes at its beginning.
-    pub const HEAD_BYTES: u64 = 8;
-
-    /// Whether what begins like this is a model that this version reads.
-    pub fn check_format(head: &[u8]) -> Result<(), DecodeError> {
-        let Some((format, _)) = head.strip_prefix(MAGIC).and_then(<[u8]>::split_first_chunk::<4>) else {
+        let Some((format, rest)) = bytes.strip_prefix(MAGIC).and_then(<[u8]>::split_first_chunk::<4>) else {
             return Err(DecodeError::Malformed("it does not start as one".into()));
         };
         let found = u32::from_le_bytes(*format);
@@ -241,7 +222,7 @@ impl Model {
         if found < FORMAT {
             return Err(DecodeError::Older { found, supported: FORMAT });
         }
-        Ok(())
+        rmp_serde::from_slice(rest).map_err(|error| DecodeError::Malformed(error.to_string()))
     }
 }
 

@@ -90,7 +90,7 @@ fn open(config: &Config, baseline: Option<&str>) -> anyhow::Result<Report> {
     let (_store, writer, project) = Store::open(&path)
         .map_err(|error| anyhow::anyhow!("open {}: expected a project file {error}", path.display()))?;
     writer.close();
-    let dog = Watch::restore(project.learned.watchdog.as_deref());
+    let dog = Watch::restore(project.watchdog.as_deref());
     let alerts: Vec<DriftAlert> =
         dog.alerts().iter().filter(|alert| alert.is_unresolved()).map(present::alert).collect();
     let mut changes = Vec::new();

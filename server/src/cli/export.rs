@@ -39,8 +39,7 @@ fn open(config: &Config, name: &str) -> anyhow::Result<String> {
     let kept = || parse::<Option<String>>(&project.settings, files::TARGET);
     let target = config.target.as_ref().map(ToString::to_string).or_else(kept);
     let target = target.unwrap_or_else(|| format!("http://{}", config.listen));
-    let made = export::stored(&project, &config.project, &target, name);
-    let made = made.map_err(|error| anyhow!("open {}: expected a project file {error}", path.display()))?;
+    let made = export::stored(project, &config.project, &target, name);
     let made = made.ok_or_else(|| anyhow!("export {name}: no format has this name"))?;
     Ok(made.map_err(|error| anyhow!("export {name}: {error}"))?.text)
 }

@@ -3,15 +3,11 @@
 mod recording;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use understudy_contract::import::Survey;
 
-use self::recording::Part;
 use super::progress;
 use super::remote::{Remote, print};
 use crate::app::App;
@@ -21,33 +17,23 @@ use crate::learner::import::import_document;
 /// Longer files are read part by part when they are recordings; of other documents there are none that long.
 const LARGE_BYTES: u64 = 32 << 20;
 
-/// As shells say it of a program that SIGINT ended.
-const EXIT_INTERRUPTED: i32 = 130;
-
 /// Who takes documents: a running server, since it holds the project file; without one the file is opened here.
 enum Taker<'r> {
     Server(&'r Remote),
     Own(Box<App>),
 }
 
-pub(super) async fn run(
-    remote: &Remote,
-    config: &Config,
-    file: &Path,
-    skip: usize,
-    as_json: bool,
-) -> anyhow::Result<String> {
+pub(super) async fn run(remote: &Remote, config: &Config, file: &Path, as_json: bool) -> anyhow::Result<String> {
     let length = file.metadata().with_context(|| format!("read {}", file.display()))?.len();
     // Before anything is opened: a damaged file changes nothing.
     let survey = if length > LARGE_BYTES { recording::survey(file)? } else { None };
-    if survey.is_none() && skip > 0 {
-        bail!("pass over entries with --skip {skip}: only a recording (HAR) of more than 32 MiB is taken part by part");
-    }
     let taker = if remote.is_there().await { Taker::Server(remote) } else { Taker::Own(Box::new(open(config).await?)) };
     let bar = progress::waiting("learning the document");
-    let imported = match survey {
-        Some(survey) => taker.take_parts(file.to_owned(), survey, skip).await,
-        None => taker.take_whole(file).await,
+    let taken = taker.take_file(file, survey);
+    let imported = tokio::select! {
+        imported = taken => imported,
+        // What was taken until then is learned; the rest is not.
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("import all of {}: interrupted", file.display())),
     };
     bar.finish_and_clear();
     taker.end().await;
@@ -59,30 +45,6 @@ pub(super) async fn run(
         vec![format!("{} exchanges from {} go to the learner", imported["exchanges"], word(&imported["format"]))];
     lines.extend(imported["notes"].as_array().into_iter().flatten().map(word));
     Ok(lines.join("\n"))
-}
-
-/// Somebody who wants to stop is heard between two parts, so that what was taken can be told to the entry. Who cannot wait asks
-/// twice.
-#[derive(Debug, Clone, Default)]
-struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    fn listen() -> Self {
-        let stop = Self::default();
-        let asked = Arc::clone(&stop.0);
-        tokio::spawn(async move {
-            while tokio::signal::ctrl_c().await.is_ok() {
-                if asked.swap(true, Ordering::Relaxed) {
-                    std::process::exit(EXIT_INTERRUPTED);
-                }
-            }
-        });
-        stop
-    }
-
-    fn is_asked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 fn word(value: &Value) -> String {
@@ -101,11 +63,15 @@ async fn open(config: &Config) -> anyhow::Result<App> {
 }
 
 impl Taker<'_> {
-    /// All of it or nothing: it is read to its end before any of it is learned.
-    async fn take_whole(&self, file: &Path) -> anyhow::Result<Value> {
-        let document = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
-        let _stop = Stop::listen();
-        self.take(document).await
+    async fn take_file(
+        &self,
+        file: &Path,
+        survey: Option<understudy_contract::import::Survey>,
+    ) -> anyhow::Result<Value> {
+        match survey {
+            Some(survey) => self.take_parts(file.to_owned(), survey).await,
+            None => self.take(std::fs::read(file).with_context(|| format!("read {}", file.display()))?).await,
+        }
     }
 
     async fn take(&self, document: Vec<u8>) -> anyhow::Result<Value> {
@@ -120,27 +86,15 @@ impl Taker<'_> {
     }
 
     /// One part is read while the one before it is taken.
-    async fn take_parts(&self, file: PathBuf, survey: Survey, skip: usize) -> anyhow::Result<Value> {
+    async fn take_parts(&self, file: PathBuf, survey: understudy_contract::import::Survey) -> anyhow::Result<Value> {
         let (sender, mut parts) = mpsc::channel(1);
         let mut notes: Vec<Value> = survey.notes().into_iter().map(Value::from).collect();
-        let path = file.clone();
         let reader = tokio::task::spawn_blocking(move || {
-            let mut send = |part| sender.blocking_send(part).is_ok();
-            recording::parts(&path, &survey, skip, recording::PART_BYTES, &mut send)
+            recording::parts(&file, &survey, recording::PART_BYTES, &mut |part| sender.blocking_send(part).is_ok())
         });
-        let (stop, mut exchanges, mut taken) = (Stop::listen(), 0, skip);
-        let resume = |taken: usize| {
-            let file = file.display();
-            format!(
-                "import all of {file}: it ended after {taken} entries of the API, `understudy import --skip {taken} {file}` goes on there"
-            )
-        };
-        while let Some(Part { document, entries }) = parts.recv().await {
-            if stop.is_asked() {
-                bail!("{}: interrupted", resume(taken));
-            }
-            let imported = self.take(document).await.with_context(|| resume(taken))?;
-            taken += entries;
+        let mut exchanges = 0;
+        while let Some(part) = parts.recv().await {
+            let imported = self.take(part).await?;
             exchanges += imported["exchanges"].as_u64().unwrap_or(0);
             notes.extend(imported["notes"].as_array().into_iter().flatten().cloned());
         }

@@ -128,7 +128,7 @@ impl ApiError {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             Self::Edit(EditError::Unknown(_)) => StatusCode::NOT_FOUND,
-            Self::Edit(EditError::Busy | EditError::Unknowing) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Edit(EditError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
             Self::ForeignHost(_) | Self::ForeignOrigin | Self::ViewerOnly => StatusCode::FORBIDDEN,
             Self::NoToken | Self::WrongToken => StatusCode::UNAUTHORIZED,
             Self::TooManyGuesses(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -168,7 +168,6 @@ impl ApiError {
             Self::NotARule(_) | Self::Edit(EditError::Rule(_)) => "bad_rule",
             Self::Edit(EditError::Unknown(_)) => "unknown_rule",
             Self::Edit(EditError::Busy) => "learner_busy",
-            Self::Edit(EditError::Unknowing) => "learner_unknowing",
             Self::BadParameter { .. } => "bad_parameter",
             Self::ForeignHost(_) => "foreign_host",
             Self::ForeignOrigin => "foreign_origin",

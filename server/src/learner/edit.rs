@@ -45,8 +45,6 @@ pub enum EditError {
     Store(#[from] StoreError),
     #[error("the learner has no room for this now: try again")]
     Busy,
-    #[error("what was learned cannot be read: `understudy doctor` says more")]
-    Unknowing,
 }
 
 impl Intake {
@@ -70,7 +68,6 @@ impl Request {
 /// Changes the rules unless it is a preview. They are on disk before they hold.
 pub(super) fn apply(store: &Store, request: &Request, knowledge: &mut Knowledge) -> Result<Outcome, EditError> {
     let (after, rules) = edited(&knowledge.rules, &request.edit)?;
-    knowledge.take_in();
     let model = &knowledge.model;
     let changes = moves(&model.contract_under(&knowledge.rules), &model.contract_under(&after));
     if !request.preview {

@@ -229,12 +229,7 @@ fn gather(handles: &Handles, inbox: &Inbox, first: Message, batch: &mut Vec<Park
             && let Some((Item::Learn(exchange, _), _)) = batch.last()
             && handles.mode() == Mode::Shadow
         {
-            // A twin that knows nothing yet would be blamed for it.
-            if handles.loading.is_over() {
-                handles.shadow.offer(exchange);
-            } else {
-                handles.shadow.skip();
-            }
+            handles.shadow.offer(exchange);
         }
         if is_exchange && let Some((Item::Learn(_, shown) | Item::Show(shown), _)) = batch.last() {
             handles.traffic.push(shown.row.clone());

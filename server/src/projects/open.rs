@@ -10,17 +10,14 @@ use arc_swap::ArcSwap;
 use rustls::ClientConfig;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use understudy_contract::Rules;
-use understudy_contract::drift::Watchdog;
-use understudy_contract::twin::{Behaviour, State};
+use understudy_contract::twin::Journal;
 use understudy_plugin_host::{PluginHost, Watch};
 
 use crate::chaos::{self, Chaos};
 use crate::config::{Config, Mistake};
 use crate::exchanges::Exchanges;
 use crate::handles::Handles;
-use crate::learner::{Inbox, Intake, Learner};
-use crate::loading::Loading;
+use crate::learner::{Inbox, Intake, Knowledge, Learner, mine};
 use crate::messages::Messages;
 use crate::outbox::Outbox;
 use crate::plugins;
@@ -31,11 +28,10 @@ use crate::redact::{self, Redactor};
 use crate::shadow::{self, Shadow, Stage};
 use crate::snapshot::{Snapshot, policy_mode};
 use crate::stats::Stats;
-use crate::store::learned::Learned;
 use crate::store::{OpenError, Project, Store, Writer, aside, beside, files};
 use crate::traces::Traces;
 use crate::traffic::Traffic;
-use crate::twin::{TwinControl, parse};
+use crate::twin::{TwinControl, first_state, parse};
 use crate::vitals::Part;
 use crate::watchdog::webhooks::{self, Outgoing, Webhooks};
 use crate::watchdog::{self, webhooks_of};
@@ -141,12 +137,12 @@ impl Open {
         let watch = plugins.watch(PLUGIN_PATIENCE);
         let watch = watch.inspect_err(|error| tracing::error!(%error, "follow the plugin folder")).ok();
         let Opened { name, store, writer, project, redactor } = opened;
-        let (handles, outgoing, (inbox, stage), (learned, rules)) =
+        let (handles, outgoing, (inbox, knowledge, stage)) =
             build(shared, (name, upstream), plugins, store, project, redactor);
         let threads = |error: std::io::Error| {
             Mistake::new("the machine", "threads", format!("to be able to start three more ({error})"))
         };
-        let learner = Learner::spawn(&handles, inbox, learned, rules).map_err(threads)?;
+        let learner = Learner::spawn(&handles, inbox, knowledge).map_err(threads)?;
         let shadow = shadow::spawn(&handles, stage).map_err(threads)?;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -168,12 +164,6 @@ impl Open {
     #[must_use]
     pub(super) fn is_idle(&self) -> bool {
         Arc::strong_count(&self.handles) <= self.own
-    }
-
-    /// Whether it has learned and stored all that it has seen: closing it takes no time to speak of then.
-    #[must_use]
-    pub(super) fn is_settled(&self) -> bool {
-        self.handles.loading.is_over() && self.handles.stats.learner(0).pending == 0
     }
 
     /// Learns and stores what is left, and closes the file.
@@ -231,15 +221,19 @@ fn build(
     store: Store,
     project: Project,
     redactor: Redactor,
-) -> (Arc<Handles>, Outgoing, (Inbox, Stage), (Learned, Rules)) {
+) -> (Arc<Handles>, Outgoing, (Inbox, Knowledge, Stage)) {
     let config = Arc::clone(&shared.config);
     let next_id = AtomicU64::new(project.next_id());
-    // Contract and behaviour come when the learner has read what was learned.
-    let behaviour = Arc::new(Behaviour::default());
+    let mut journal = Journal::default();
+    for exchange in project.journal {
+        journal.push(exchange);
+    }
+    let contract = Arc::new(project.model.contract_under(&project.rules));
+    let behaviour = Arc::new(mine(&journal, &contract));
     let snapshot = Snapshot {
-        contract: Arc::default(),
+        contract,
         behaviour: Arc::clone(&behaviour),
-        learned_to: 0,
+        learned_to: journal.newest().unwrap_or(0),
         rules: Arc::new(project.rules.clone()),
         mode: policy_mode(project.mode),
         failover: config.failover,
@@ -250,6 +244,8 @@ fn build(
     let (shadow, stage) = Shadow::new(project.fidelity);
     let budget = Arc::clone(&shared.budget);
     let (intake, inbox) = Intake::new(Arc::clone(&stats), Arc::clone(&traffic), Arc::clone(&budget));
+    let mut watchdog = watchdog::Watch::restore(project.watchdog.as_deref());
+    watchdog.set_judge(plugins::judge_of(&plugins));
     let (webhooks, outgoing) = Webhooks::new(webhooks_of(&project.settings));
     redactor.set_names(parse(&project.settings, redact::SETTING));
     let seed = parse::<Option<u64>>(&project.settings, files::SEED).unwrap_or_else(|| seed_of(&name));
@@ -259,8 +255,7 @@ fn build(
         name: ArcSwap::from_pointee(name),
         upstream: ArcSwap::from_pointee(upstream),
         snapshot: ArcSwap::from_pointee(snapshot),
-        loading: Loading::default(),
-        twin_state: Mutex::new(State::initial(&behaviour)),
+        twin_state: Mutex::new(first_state(&behaviour, project.twin_state.as_deref())),
         twin_changes: AtomicU64::new(0),
         twin_kept: AtomicU64::new(0),
         twin_edits: tokio::sync::Mutex::new(()),
@@ -274,7 +269,7 @@ fn build(
         messages: Messages::default(),
         outbox: Outbox::new(project.outbox),
         shadow,
-        watchdog: watchdog::Watch::new(Watchdog::default(), webhooks),
+        watchdog: watchdog::Watch::new(watchdog, webhooks),
         plugins,
         named_by: ArcSwap::default(),
         store,
@@ -282,7 +277,9 @@ fn build(
         next_id,
         config,
     };
-    (Arc::new(handles), outgoing, (inbox, stage), (project.learned, project.rules))
+    let newest = journal.newest().unwrap_or(0);
+    let knowledge = Knowledge { model: project.model, rules: project.rules, newest, journal, ..Knowledge::default() };
+    (Arc::new(handles), outgoing, (inbox, knowledge, stage))
 }
 
 /// From the project's first name, so that a project made anew under the same name tells the same story. One that is renamed or

@@ -67,10 +67,6 @@ pub enum Refusal {
     NoStandIn(Cow<'static, str>, understudy_contract::twin::Refusal),
     #[error("{0}")]
     Twin(understudy_contract::twin::Refusal),
-    #[error("the twin has not read yet what was learned: try again")]
-    Loading,
-    #[error("the twin cannot answer: {0}")]
-    Unknowing(std::sync::Arc<str>),
     #[error("{0}")]
     Preference(#[from] BadPreference),
     #[error("{0}")]
@@ -88,7 +84,6 @@ impl Refusal {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Upstream(_) | Self::NoStandIn(..) => StatusCode::BAD_GATEWAY,
-            Self::Loading | Self::Unknowing(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Twin(_) => StatusCode::NOT_IMPLEMENTED,
             Self::Body(CollectError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(CollectError::Broken(_)) | Self::Target(_) | Self::Preference(_) | Self::Fault(_) => {
@@ -108,8 +103,6 @@ impl Refusal {
             Self::NoStandIn(..) => "upstream_failed_and_no_twin",
             Self::Twin(Twin::UnknownEndpoint { .. }) => "unknown_endpoint",
             Self::Twin(Twin::ThinEvidence { .. }) => "thin_evidence",
-            Self::Loading => "twin_loading",
-            Self::Unknowing(_) => "twin_unknowing",
             Self::Body(CollectError::TooLarge) => "body_too_large",
             Self::Body(CollectError::Broken(_)) => "body_broken",
             Self::Body(CollectError::Silent) => "body_timeout",

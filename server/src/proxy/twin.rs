@@ -33,7 +33,6 @@ pub(super) async fn answer(
         Some(tap) => tap.collect().await?,
         None => Bytes::new(),
     };
-    known(handles).await?;
     let because = choice.because.filter(|_| why == Why::MockMode).map_or_else(|| because(why), Cow::Borrowed);
     let request = redacted(handles, exchange, body.clone());
     let granted = match (ask(handles, &request, choice), why) {
@@ -55,14 +54,6 @@ pub(super) async fn answer(
     let mut response = response(granted.answer, &reason);
     Choice::applied(response.headers_mut(), &met);
     Ok((response, reason))
-}
-
-/// A project that was just opened may not know yet what it had learned.
-async fn known(handles: &Handles) -> Result<(), Refusal> {
-    if !handles.loading.over_soon().await {
-        return Err(Refusal::Loading);
-    }
-    handles.loading.failure().map_or(Ok(()), |reason| Err(Refusal::Unknowing(reason)))
 }
 
 /// In words, why the twin and not upstream.

@@ -7,29 +7,19 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params_from_iter};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params, params_from_iter};
 use understudy_contract::Model;
 use understudy_contract::drift::Watchdog;
 
 use super::migrations::{VERSION, migrate, schema_at, schema_of};
 use super::open::{self, Found, OpenError, beside, create, lock};
-use super::{learned, recorded, rows};
+use super::{recorded, rows};
 use crate::outbox;
 use crate::shadow::Record;
 
 /// Tables and the columns that name a row.
-const TABLES: [&str; 10] = [
-    "setting",
-    "model",
-    "model_tail",
-    "journal",
-    "traffic",
-    "recorded",
-    "outbox",
-    "fidelity",
-    "twin_state",
-    "watchdog",
-];
+const TABLES: [&str; 9] =
+    ["setting", "model", "journal", "traffic", "recorded", "outbox", "fidelity", "twin_state", "watchdog"];
 /// Beside a repaired file: the file as it was.
 pub const BEFORE: &str = ".before";
 
@@ -133,10 +123,9 @@ fn look(connection: &Connection) -> Vec<Ailment> {
 }
 
 /// Tables whose rows are read one by one: the table, the column that names a row, and what a row is.
-const CHECKED: [(&str, &str, &str); 9] = [
+const CHECKED: [(&str, &str, &str); 8] = [
     ("setting", "key", "the settings"),
     ("model", "id", "the summaries"),
-    ("model_tail", "id", "the summaries since the last snapshot"),
     ("journal", "id", "the exchanges that the twin is computed from"),
     ("recorded", "id", "the blocks of recorded exchanges"),
     ("outbox", "id", "the entries of the outbox"),
@@ -148,7 +137,6 @@ const CHECKED: [(&str, &str, &str); 9] = [
 fn cure(table: &str) -> &'static str {
     match table {
         "model" => "what was learned is learned anew from the exchanges that are kept",
-        "model_tail" => "what they say is lost, the snapshot and the others stay",
         "setting" => "the default takes its place",
         "watchdog" => "baselines are learned anew",
         _ => "they are removed, the others stay",
@@ -176,7 +164,7 @@ fn is_sound(table: &str, cells: &[Value]) -> bool {
     let text = |at: usize| if let Some(Value::Text(text)) = cells.get(at) { text.as_str() } else { "" };
     match table {
         "setting" => rows::is_setting(text(0), text(1)),
-        "model" | "model_tail" => learned::is_sound(blob(1), blob(2)),
+        "model" => blake3::hash(blob(1)).as_bytes() == blob(2) && Model::decode(blob(1)).is_ok(),
         "journal" => rows::exchange_of(blob(1)).is_ok(),
         "recorded" => recorded::is_sound(blob(3)),
         "outbox" => serde_json::from_str::<outbox::Entry>(text(1)).is_ok(),
@@ -222,18 +210,21 @@ fn relearn(connection: &Connection) -> Result<(), OpenError> {
     if connection.query_row("SELECT 1 FROM model", [], |_| Ok(())).optional()?.is_some() {
         return Ok(());
     }
+    let journal = rows::load_journal(connection)?;
+    if journal.is_empty() {
+        return Ok(());
+    }
     let mut model = Model::default();
     let people = rows::load_rules(connection)?;
-    let journal = learned::journal(connection)?;
-    // Without a snapshot what came after it says too little; the newest exchanges say all that is left.
     for exchange in &journal {
         model.learn_under(exchange, None, &people);
     }
-    if model.exchanges() > 0 {
-        learned::rewrite(connection, &model)?;
-    } else {
-        connection.execute("DELETE FROM model_tail", [])?;
-    }
+    let bytes = model.encode();
+    let checksum = blake3::hash(&bytes);
+    connection.execute(
+        "INSERT INTO model (id, bytes, checksum) VALUES (1, ?, ?)",
+        params![bytes, checksum.as_bytes().as_slice()],
+    )?;
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use understudy_types::Mode;
 
-use super::migrations::{migrate, schema_at, schema_of};
+use super::migrations::schema_of;
 use super::open::{self, Found, OpenError, beside, create, lock};
 use super::rows;
 use crate::config::project_file;
@@ -137,19 +137,17 @@ fn admit(file: &Path) -> Result<Option<Vec<u8>>, OpenError> {
         Found::Nothing => return Err(OpenError::NotSqlite),
         Found::Project => {}
     }
-    let connection = open::connect_untouched(file)?;
+    let mut connection = open::connect_untouched(file)?;
     guard(&connection)?;
     open::check(&connection)?;
     let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if schema_of(&connection)? != schema_at(version)? {
+    if schema_of(&connection)? != super::migrations::schema_at(version)? {
         return Err(OpenError::Damaged("its tables are not those of a project".into()));
     }
+    rows::load(&mut connection)?;
     drop(connection);
-    let mut connection = Connection::open(file)?;
+    let connection = Connection::open(file)?;
     guard(&connection)?;
-    migrate(&mut connection)?;
-    let learned = rows::load(&mut connection)?.learned;
-    learned.model()?;
     let key = setting(&connection, KEY)?.map(|text| BASE64_STANDARD.decode(text));
     let key = key.transpose().ok().filter(|key| key.as_ref().is_none_or(|key| key.len() == 32));
     let key = key.ok_or_else(|| OpenError::Damaged("its key is none".into()))?;

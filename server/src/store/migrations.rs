@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 /// Marks a file as one of Understudy's: "UNDS".
 pub(super) const APPLICATION_ID: u32 = 0x554e_4453;
 
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 5] = [
     // Blobs are MessagePack, the model its own format. Ids are exchange ids, so the order of rows is the order of arrival.
     "CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
      CREATE TABLE model (id INTEGER PRIMARY KEY CHECK (id = 1), bytes BLOB NOT NULL, checksum BLOB NOT NULL) STRICT;
@@ -25,8 +25,6 @@ const STEPS: [&str; 6] = [
     "CREATE TABLE recorded (
          id INTEGER PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
      CREATE INDEX recorded_high ON recorded (high);",
-    // Summaries of what was learned since the snapshot in `model`, in its format. From now on both are compressed (zstd).
-    "CREATE TABLE model_tail (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL, checksum BLOB NOT NULL) STRICT;",
 ];
 
 /// The `user_version` that this build reads and writes.

@@ -5,38 +5,33 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use understudy_contract::rules::Rule;
-use understudy_contract::{Exchange, Rules};
+use understudy_contract::{Exchange, Model, Rules};
 use understudy_types::{Mode, Source, TrafficRow};
 
 use crate::outbox;
 use crate::shadow::Record;
 
 use super::recorded::Recorder;
-use super::{Batch, OpenError, Project, Recalled, StoreError, TRAFFIC_ROWS, learned};
+use super::{Batch, Learned, OpenError, Project, StoreError, TRAFFIC_ROWS};
 
 pub(super) fn load(connection: &mut Connection) -> Result<Project, OpenError> {
     Ok(Project {
         mode: load_mode(connection)?,
         rules: load_rules(connection)?,
-        learned: learned::load(connection)?,
-        newest: newest(connection)?,
+        model: load_model(connection)?,
+        journal: load_journal(connection)?,
         traffic: load_traffic(connection)?,
         outbox: load_outbox(connection)?,
         fidelity: load_fidelity(connection)?,
         settings: super::twin::settings(connection)?,
+        watchdog: load_watchdog(connection)?,
+        twin_state: super::twin::current(connection)?,
     })
 }
 
 /// What was learned, and from what.
-pub(super) fn recall(connection: &Connection) -> Result<Recalled, OpenError> {
-    let learned = learned::load(connection)?;
-    Ok((learned.model()?, load_rules(connection)?, learned.journal()))
-}
-
-/// The highest id of an exchange that was learned.
-fn newest(connection: &Connection) -> Result<u64, OpenError> {
-    let id: i64 = connection.query_row("SELECT coalesce(max(id), 0) FROM journal", [], |row| row.get(0))?;
-    Ok(id as u64)
+pub(super) fn recall(connection: &Connection) -> Result<Learned, OpenError> {
+    Ok((load_model(connection)?, load_rules(connection)?, load_journal(connection)?))
 }
 
 pub(super) fn load_mode(connection: &Connection) -> Result<Mode, OpenError> {
@@ -87,6 +82,24 @@ pub(super) fn set_setting(connection: &Connection, key: &str, value: &str) -> Re
     connection.pragma_update(None, "synchronous", "normal")?;
     written?;
     Ok(())
+}
+
+fn load_model(connection: &Connection) -> Result<Model, OpenError> {
+    let read = |row: &Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?));
+    let Some((bytes, checksum)) = connection.query_row("SELECT bytes, checksum FROM model", [], read).optional()?
+    else {
+        return Ok(Model::default());
+    };
+    if blake3::hash(&bytes).as_bytes() != checksum.as_slice() {
+        return Err(OpenError::Damaged("the checksum of what was learned does not match".into()));
+    }
+    Model::decode(&bytes).map_err(|error| OpenError::Damaged(error.to_string()))
+}
+
+pub(super) fn load_journal(connection: &Connection) -> Result<Vec<Exchange>, OpenError> {
+    let mut statement = connection.prepare("SELECT exchange FROM journal ORDER BY id")?;
+    let blobs = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+    blobs.map(|blob| exchange_of(&blob?)).collect()
 }
 
 /// Of an exchange's checksum, behind it.
@@ -186,7 +199,7 @@ pub(super) fn clear_fidelity(connection: &Connection) -> Result<(), StoreError> 
     Ok(())
 }
 
-pub(super) fn load_watchdog(connection: &Connection) -> Result<Option<Vec<u8>>, OpenError> {
+fn load_watchdog(connection: &Connection) -> Result<Option<Vec<u8>>, OpenError> {
     Ok(connection.query_row("SELECT bytes FROM watchdog", [], |row| row.get(0)).optional()?)
 }
 
@@ -199,8 +212,10 @@ pub(super) fn save_watchdog(connection: &Connection, bytes: &[u8]) -> Result<(),
 /// By how many bytes the blocks of recorded exchanges grew.
 pub(super) fn save(connection: &mut Connection, batch: &Batch, recorder: &mut Recorder) -> Result<i64, StoreError> {
     let transaction = connection.transaction()?;
-    if let Some(summary) = &batch.model {
-        learned::save(&transaction, summary)?;
+    if let Some(bytes) = &batch.model {
+        let mut insert =
+            transaction.prepare_cached("INSERT OR REPLACE INTO model (id, bytes, checksum) VALUES (1, ?, ?)")?;
+        insert.execute(params![bytes, blake3::hash(bytes).as_bytes().as_slice()])?;
     }
     if let Some(bytes) = &batch.watchdog {
         save_watchdog(&transaction, bytes)?;

@@ -5,17 +5,7 @@ use serde_json::Value;
 use super::ImportError;
 
 /// No more of a wrong value is shown.
-pub(super) const SHOWN_CHARS: usize = 60;
-/// Nor of the way to it, whose names anybody may have made up.
-const POINTER_CHARS: usize = 300;
-
-/// The beginning of a text.
-pub(super) fn shown(text: &str, chars: usize) -> String {
-    match text.char_indices().nth(chars) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
+const SHOWN_CHARS: usize = 60;
 
 /// A value of the document and its JSON Pointer (RFC 6901).
 #[derive(Debug, Clone)]
@@ -118,8 +108,11 @@ impl<'v> Cursor<'v> {
             Value::Null => "nothing".to_owned(),
             value => value.to_string(),
         };
-        let given = shown(&given, SHOWN_CHARS);
-        let at = if self.pointer.is_empty() { "the top".to_owned() } else { self.told() };
+        let given = match given.char_indices().nth(SHOWN_CHARS) {
+            Some((end, _)) => format!("{}…", &given[..end]),
+            None => given,
+        };
+        let at = if self.pointer.is_empty() { "the top".to_owned() } else { self.pointer.clone() };
         ImportError::Damaged { at, given, expected }
     }
 
@@ -127,11 +120,6 @@ impl<'v> Cursor<'v> {
     pub(super) fn misnamed(&self, expected: &'static str) -> ImportError {
         let name = self.pointer.rsplit('/').next().unwrap_or_default();
         let given = format!("{:?}", name.replace("~1", "/").replace("~0", "~"));
-        ImportError::Damaged { at: self.told(), given: shown(&given, SHOWN_CHARS), expected }
-    }
-
-    /// The pointer in one line that a person can read.
-    fn told(&self) -> String {
-        shown(&self.pointer, POINTER_CHARS).replace(char::is_control, "?")
+        ImportError::Damaged { at: self.pointer.clone(), given, expected }
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn read(document: &Value, now_ms: u64) -> Result<Import, ImportError>
 /// Some recorders leave it out.
 fn check_version(log: &Cursor<'_>) -> Result<(), ImportError> {
     let Some(given) = log.text_of("version")?.filter(|version| !version.starts_with("1.")) else { return Ok(()) };
-    Err(ImportError::version("log.version", given, "1.2"))
+    Err(ImportError::Version { field: "log.version", given: given.to_owned(), expected: "1.2" })
 }
 
 fn told(unanswered: usize) -> Option<String> {

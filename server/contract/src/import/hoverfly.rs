@@ -17,7 +17,8 @@ pub(super) fn read(document: &Value, now_ms: u64) -> Result<Import, ImportError>
     let root = Cursor::root(document);
     let version = root.get("meta").map(|meta| meta.text_of("schemaVersion")).transpose()?.flatten();
     if !version.is_some_and(|version| version == "v5" || version.starts_with("v5.")) {
-        return Err(ImportError::version("meta.schemaVersion", version.unwrap_or("absent"), "v5"));
+        let given = version.unwrap_or("absent").to_owned();
+        return Err(ImportError::Version { field: "meta.schemaVersion", given, expected: "v5" });
     }
     let (mut saved, mut omitted) = (Vec::new(), Omitted::default());
     for pair in root.need("data", "an object")?.need("pairs", "a list")?.items()? {

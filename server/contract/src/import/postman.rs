@@ -26,7 +26,7 @@ pub(super) fn read(document: &Value, now_ms: u64) -> Result<Import, ImportError>
     let root = Cursor::root(document);
     let schema = document.pointer("/info/schema").and_then(Value::as_str).unwrap_or("");
     if !schema.contains("/v2.") {
-        return Err(ImportError::version("info.schema", schema, "v2.1.0"));
+        return Err(ImportError::Version { field: "info.schema", given: schema.to_owned(), expected: "v2.1.0" });
     }
     let mut reader = Reader { variables: variables(&root)?, saved: Vec::new(), omitted: Omitted::default() };
     reader.items(&root)?;

@@ -34,42 +34,30 @@ pub(super) fn survey(path: &Path) -> anyhow::Result<Option<Survey>> {
     }
 }
 
-/// A document with some of the API's entries.
-pub(super) struct Part {
-    pub(super) document: Vec<u8>,
-    pub(super) entries: usize,
-}
-
-/// Documents with the API's entries but the first `skip`, each as soon as it has so many bytes, until `take` wants no more.
+/// Documents with the API's entries, each as soon as it has so many bytes, until `take` wants no more.
 pub(super) fn parts(
     path: &Path,
     survey: &Survey,
-    mut skip: usize,
     part_bytes: usize,
-    take: &mut dyn FnMut(Part) -> bool,
+    take: &mut dyn FnMut(Vec<u8>) -> bool,
 ) -> anyhow::Result<()> {
-    let (mut text, mut entries, mut goes_on) = (String::from(HEAD), 0, true);
+    let mut part = String::from(HEAD);
+    let mut goes_on = true;
     each_entry(path, &mut |entry| {
-        if !survey.keeps(&entry) {
-            return true;
+        if survey.keeps(&entry) {
+            if part.len() > HEAD.len() {
+                part.push(',');
+            }
+            part.push_str(&entry.to_string());
         }
-        if skip > 0 {
-            skip -= 1;
-            return true;
-        }
-        if entries > 0 {
-            text.push(',');
-        }
-        text.push_str(&entry.to_string());
-        entries += 1;
-        if text.len() >= part_bytes {
-            let full = std::mem::replace(&mut text, String::from(HEAD));
-            goes_on = take(Part { document: (full + TAIL).into_bytes(), entries: std::mem::take(&mut entries) });
+        if part.len() >= part_bytes {
+            let full = std::mem::replace(&mut part, String::from(HEAD));
+            goes_on = take((full + TAIL).into_bytes());
         }
         goes_on
     })?;
-    if goes_on && entries > 0 {
-        take(Part { document: (text + TAIL).into_bytes(), entries });
+    if goes_on && part.len() > HEAD.len() {
+        take((part + TAIL).into_bytes());
     }
     Ok(())
 }
@@ -159,19 +147,16 @@ mod tests {
         let survey = survey(file.path()).unwrap().expect("a recording");
         assert_eq!(survey.notes(), ["1 entries of other origins than https://api.example were left out"]);
         let mut counts = Vec::new();
-        let mut take = |part: Part| {
-            let document: Value = serde_json::from_slice(&part.document).unwrap();
-            counts.push(document["log"]["entries"].as_array().unwrap().len());
-            assert_eq!(counts.last(), Some(&part.entries));
+        let mut take = |part: Vec<u8>| {
+            let part: Value = serde_json::from_slice(&part).unwrap();
+            counts.push(part["log"]["entries"].as_array().unwrap().len());
             true
         };
-        parts(file.path(), &survey, 0, 16_000, &mut take).unwrap();
-        // From where one ended that took a part.
-        parts(file.path(), &survey, 3, 16_000, &mut take).unwrap();
-        assert_eq!(counts, [3, 2, 2]);
+        parts(file.path(), &survey, 16_000, &mut take).unwrap();
+        assert_eq!(counts, [3, 2]);
         // Whoever wants no more ends it.
         let mut asked = 0;
-        parts(file.path(), &survey, 0, 16_000, &mut |_| {
+        parts(file.path(), &survey, 16_000, &mut |_| {
             asked += 1;
             false
         })
